@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers;
+
+import java.time.Duration;
+
+/**
+ * A sandbox (one virtual machine) to create. Validated when it is made: a wrong value never starts anything.
+ *
+ * @param id 1 to 64 letters, digits, {@code _ . -}, beginning with a letter or digit; unique on the host for one user
+ * @param hostname what the containers see as their host name; by default the id
+ * @param vcpus virtual processors, 1 to 240
+ * @param memory the guest's memory, 64 MiB or more
+ * @param hypervisor what runs it
+ * @param bootDeadline how long the start may take, from the start of the hypervisor to the agent's first answer
+ */
+public record SandboxConfig(
+        String id, String hostname, int vcpus, MemorySize memory, HypervisorConfig hypervisor, Duration bootDeadline) {
+    private static final int MAX_VCPUS = 240;
+    private static final MemorySize MIN_MEMORY = MemorySize.mib(64);
+    private static final int MAX_HOSTNAME = 63;
+
+    public SandboxConfig {
+        Ids.require("sandbox id", id);
+        if (hostname.length() > MAX_HOSTNAME || !hostname.matches("[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")) {
+            throw new InvalidConfigException(
+                    "hostname",
+                    '"' + hostname + '"',
+                    "must be 1 to " + MAX_HOSTNAME + " letters, digits, '.' or '-', without '-' or '.' at the ends");
+        }
+        if (vcpus < 1 || vcpus > MAX_VCPUS) {
+            throw new InvalidConfigException("vcpus", Integer.toString(vcpus), "must be 1 to " + MAX_VCPUS);
+        }
+        if (memory.compareTo(MIN_MEMORY) < 0) {
+            throw new InvalidConfigException(
+                    "memory", memory.toString(), "is too little for a guest: give it " + MIN_MEMORY + " or more");
+        }
+        if (bootDeadline.isNegative() || bootDeadline.isZero()) {
+            throw new InvalidConfigException("boot deadline", bootDeadline.toString(), "must be positive");
+        }
+    }
+
+    public static Builder builder(String id) {
+        return new Builder(id);
+    }
+
+    /** Collects the settings of a {@link SandboxConfig}; not thread-safe. */
+    public static final class Builder {
+        private final String id;
+        private String hostname;
+        private int vcpus = 1;
+        private MemorySize memory = MemorySize.mib(512);
+        private HypervisorConfig hypervisor = HypervisorConfig.defaults();
+        private Duration bootDeadline = Duration.ofSeconds(60);
+
+        private Builder(String id) {
+            this.id = Ids.require("sandbox id", id);
+            String name = id.replaceAll("[^A-Za-z0-9-]", "-").replaceAll("-+$", "");
+            this.hostname = name.length() > MAX_HOSTNAME
+                    ? name.substring(0, MAX_HOSTNAME).replaceAll("-+$", "")
+                    : name;
+        }
+
+        /** Default: the id, with {@code -} for what a host name may not have. */
+        public Builder hostname(String newHostname) {
+            hostname = newHostname;
+            return this;
+        }
+
+        /** Default: 1. */
+        public Builder vcpus(int count) {
+            vcpus = count;
+            return this;
+        }
+
+        /** Default: 512 MiB. */
+        public Builder memory(MemorySize size) {
+            memory = size;
+            return this;
+        }
+
+        public Builder hypervisor(HypervisorConfig config) {
+            hypervisor = config;
+            return this;
+        }
+
+        /** Default: 60 s, for a guest under software emulation on a busy host. */
+        public Builder bootDeadline(Duration deadline) {
+            bootDeadline = deadline;
+            return this;
+        }
+
+        public SandboxConfig build() {
+            return new SandboxConfig(id, hostname, vcpus, memory, hypervisor, bootDeadline);
+        }
+    }
+}

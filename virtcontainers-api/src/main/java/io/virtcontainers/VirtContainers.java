@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers;
+
+import io.virtcontainers.spi.EngineProvider;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.ServiceLoader;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The entry to the library: makes sandboxes and owns them. Thread-safe; one per application is enough.
+ *
+ * <pre>{@code
+ * try (VirtContainers vc = VirtContainers.open();
+ *         Sandbox sandbox = vc.run(SandboxConfig.builder("demo").build())) {
+ *     Container container = sandbox.createContainer(ContainerConfig.builder("hello")
+ *             .rootfs(RootFs.directory(Path.of("rootfs")))
+ *             .command("uname", "-a")
+ *             .build());
+ *     container.start();
+ *     ExitStatus exit = container.process().waitFor(Duration.ofSeconds(30));
+ * }
+ * }</pre>
+ */
+public interface VirtContainers extends AutoCloseable {
+
+    /**
+     * Opens the library with the default settings, and removes what a crashed process of the same user left behind.
+     * Whether the host has all that a sandbox needs is looked at when the first one is created.
+     *
+     * @throws HostSetupException if the host lacks a directory that can be written to
+     */
+    static VirtContainers open() {
+        return builder().open();
+    }
+
+    static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Runs one command in a virtual machine of its own and gives back what it printed: the whole library in one
+     * statement. Everything is gone when it returns.
+     *
+     * @throws DeadlineExceededException if it takes longer than five minutes
+     * @throws VirtException for every other failure of the machinery; a command that fails is a result
+     */
+    static CommandResult runCommand(RootFs rootfs, String... command) {
+        try (VirtContainers vc = open()) {
+            return vc.runCommand(rootfs, ProcessConfig.of(command), Duration.ofMinutes(5));
+        }
+    }
+
+    /**
+     * Prepares a sandbox. Nothing runs yet.
+     *
+     * @throws AlreadyExistsException if the id is taken, by this or by another process of this user
+     * @throws HostSetupException if the host lacks something, with what to do about it
+     */
+    Sandbox create(SandboxConfig config);
+
+    /** {@link #create} and {@link Sandbox#start}; a sandbox that does not start is removed. */
+    Sandbox run(SandboxConfig config);
+
+    /**
+     * Runs one command in a new sandbox, with an empty standard input, and removes the sandbox.
+     *
+     * @param timeout for the command, counted from its start
+     * @throws DeadlineExceededException if the command still runs after {@code timeout}
+     * @throws AgentException if it prints more than 64 MiB: use a sandbox and its streams then
+     */
+    CommandResult runCommand(RootFs rootfs, ProcessConfig process, Duration timeout);
+
+    /** The sandboxes of this object that have not been deleted, in the order of their creation. */
+    List<Sandbox> sandboxes();
+
+    /**
+     * The sandbox with this id.
+     *
+     * @throws NotFoundException if this object has none
+     */
+    Sandbox sandbox(String id);
+
+    /** Deletes every sandbox of this object. */
+    @Override
+    void close();
+
+    /** Collects the settings of a {@link VirtContainers}; not thread-safe. */
+    final class Builder {
+        private @Nullable Path stateDirectory;
+        private @Nullable Path cacheDirectory;
+
+        private Builder() {}
+
+        /**
+         * Where running sandboxes keep their sockets and files: at most 30 bytes long, as a socket's path is limited to
+         * 107. Default: {@code /run/virtcontainers} for root, else {@code $XDG_RUNTIME_DIR/virtcontainers}, else
+         * {@code /tmp/virtcontainers-<uid>}.
+         */
+        public Builder stateDirectory(Path directory) {
+            stateDirectory = directory;
+            return this;
+        }
+
+        /**
+         * Where guest images and packed root file systems are kept between runs. Default: {@code
+         * $VIRTCONTAINERS_CACHE}, else {@code $XDG_CACHE_HOME/virtcontainers}, else {@code ~/.cache/virtcontainers}.
+         */
+        public Builder cacheDirectory(Path directory) {
+            cacheDirectory = directory;
+            return this;
+        }
+
+        /** Opens the library; see {@link VirtContainers#open()}. */
+        public VirtContainers open() {
+            EngineProvider provider = ServiceLoader.load(EngineProvider.class, VirtContainers.class.getClassLoader())
+                    .findFirst()
+                    .orElseThrow(() -> new HostSetupException(
+                            "no engine on the class path: add the artifact io.virtcontainers:virtcontainers"));
+            return provider.open(Optional.ofNullable(stateDirectory), Optional.ofNullable(cacheDirectory));
+        }
+    }
+}
