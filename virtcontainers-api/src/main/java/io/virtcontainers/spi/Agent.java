@@ -8,14 +8,22 @@ import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
 
 /**
- * A connected agent: the operations of {@code grpc.AgentService} of Kata Containers 1.x that the engine uses. Thread-safe.
+ * An agent, connected or connecting: the operations of {@code grpc.AgentService} of Kata Containers 1.x that the engine uses. Thread-safe.
  * Every method that takes a deadline throws {@link io.virtcontainers.DeadlineExceededException} when it passes,
  * {@link io.virtcontainers.CancelledException} when its thread is interrupted, and
  * {@link io.virtcontainers.AgentException} when the agent refuses.
  */
 public interface Agent extends AutoCloseable {
-    /** The version that the agent reports. */
-    String version();
+    /**
+     * Returns when the agent has answered for the first time. An {@link #abort} from another thread ends the wait at once
+     * with its reason, so that nobody waits for the agent of a machine that has died.
+     *
+     * @throws io.virtcontainers.DeadlineExceededException if it did not answer in time; the message says what was tried
+     */
+    void awaitReady(Deadline deadline);
+
+    /** The version that the agent reports; after {@link #awaitReady}. */
+    String version(Deadline deadline);
 
     /** Tells the guest that it is this sandbox now (CreateSandbox); before any container. */
     void createSandbox(String sandboxId, String hostname, Deadline deadline);

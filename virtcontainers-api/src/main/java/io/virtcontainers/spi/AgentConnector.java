@@ -10,12 +10,9 @@ public interface AgentConnector extends AutoCloseable {
     List<String> kernelParameters();
 
     /**
-     * Connects and returns when the agent has answered for the first time. The guest may still be booting.
-     *
-     * @throws io.virtcontainers.DeadlineExceededException if it did not answer in time
-     * @throws io.virtcontainers.AgentException if the channel is gone
+     * Begins to connect and returns at once; the guest may still be booting. Never fails: {@link Agent#awaitReady} does.
      */
-    Agent connect(GuestChannel channel, Phases phases, Deadline deadline);
+    Agent connect(GuestChannel channel);
 
     @Override
     void close();
