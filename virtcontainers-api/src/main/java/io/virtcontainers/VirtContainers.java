@@ -69,7 +69,7 @@ public interface VirtContainers extends AutoCloseable {
      *
      * @param timeout for the command, counted from its start
      * @throws DeadlineExceededException if the command still runs after {@code timeout}
-     * @throws AgentException if it prints more than 64 MiB: use a sandbox and its streams then
+     * @throws VirtException if it prints more than 64 MiB: use a sandbox and its streams then
      */
     CommandResult runCommand(RootFs rootfs, ProcessConfig process, Duration timeout);
 
