@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ConfigTest {
+    @Test
+    void everyDefaultOfASandboxIsAsDocumented() {
+        assertThat(SandboxConfig.builder("demo").build())
+                .isEqualTo(new SandboxConfig(
+                        "demo", "demo", 1, MemorySize.mib(512), HypervisorConfig.defaults(), Duration.ofSeconds(60)));
+        assertThat(HypervisorConfig.defaults().accelerator()).isEqualTo(Accelerator.AUTO);
+    }
+
+    @Test
+    void everyDefaultOfAProcessIsAsDocumented() {
+        ProcessConfig process = ProcessConfig.of("true");
+        assertThat(process.environment())
+                .isEqualTo(Map.of("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+        assertThat(process.workingDirectory()).isEqualTo(GuestPath.of("/"));
+        assertThat(process.user()).isEqualTo(User.ROOT);
+        assertThat(process.terminal()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "../x", "a/b", ".", "..", "-a", "a b", "a\0b", "é"})
+    void aBadIdIsRefusedWithTheRule(String id) {
+        assertThatThrownBy(() -> SandboxConfig.builder(id))
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("sandbox id")
+                .hasMessageContaining("must be 1 to 64 letters");
+        assertThatThrownBy(() -> ContainerConfig.builder(id)
+                        .rootfs(RootFs.directory(Path.of("/")))
+                        .command("true")
+                        .build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("container id");
+    }
+
+    @Test
+    void anIdMayHave64CharactersAndNoMore() {
+        assertThat(SandboxConfig.builder("a".repeat(64)).build().hostname()).hasSize(63);
+        assertThatThrownBy(() -> SandboxConfig.builder("a".repeat(65))).isInstanceOf(InvalidConfigException.class);
+    }
+
+    @Test
+    void theHostNameIsMadeOfTheId() {
+        assertThat(SandboxConfig.builder("my_pod.1_").build().hostname()).isEqualTo("my-pod-1");
+        assertThatThrownBy(() -> SandboxConfig.builder("a").hostname("-x").build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("\"-x\"");
+    }
+
+    @Test
+    void aSandboxNeedsAProcessorMemoryAndTime() {
+        assertThatThrownBy(() -> SandboxConfig.builder("a").vcpus(0).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("vcpus 0: must be 1 to 240");
+        assertThatThrownBy(() ->
+                        SandboxConfig.builder("a").memory(MemorySize.mib(0)).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("memory 0 MiB: is too little");
+        assertThatThrownBy(() ->
+                        SandboxConfig.builder("a").bootDeadline(Duration.ZERO).build())
+                .isInstanceOf(InvalidConfigException.class);
+    }
+
+    @Test
+    void memoryDoesNotOverflow() {
+        assertThatThrownBy(() -> MemorySize.gib(Long.MAX_VALUE)).isInstanceOf(InvalidConfigException.class);
+        assertThatThrownBy(() -> MemorySize.mib(-1)).isInstanceOf(InvalidConfigException.class);
+        assertThat(MemorySize.gib(2)).isEqualTo(MemorySize.mib(2048)).hasToString("2048 MiB");
+    }
+
+    @Test
+    void aContainerNeedsARootFileSystemAndACommand() {
+        assertThatThrownBy(() -> ContainerConfig.builder("c").command("true").build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("rootfs");
+        assertThatThrownBy(() -> ContainerConfig.builder("c")
+                        .rootfs(RootFs.directory(Path.of("/")))
+                        .build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("command");
+        assertThatThrownBy(() -> ProcessConfig.of()).isInstanceOf(InvalidConfigException.class);
+        assertThatThrownBy(() -> ProcessConfig.of("a", "b\0c"))
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("NUL");
+        assertThatThrownBy(
+                        () -> ProcessConfig.builder("a").environment("A=B", "c").build())
+                .isInstanceOf(InvalidConfigException.class);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "relative", "/a/../b", "/..", "/a\0b"})
+    void aGuestPathIsAbsoluteAndGoesNowhereElse(String path) {
+        assertThatThrownBy(() -> GuestPath.of(path)).isInstanceOf(InvalidConfigException.class);
+    }
+
+    @Test
+    void kernelParametersAreOneWordEach() {
+        assertThatThrownBy(() -> HypervisorConfig.defaults().withKernelParameters("a\nb"))
+                .isInstanceOf(InvalidConfigException.class);
+        assertThat(HypervisorConfig.defaults().withKernelParameters("a", "b=c").kernelParameters())
+                .isEqualTo(List.of("a", "b=c"));
+    }
+
+    @Test
+    void configsCannotBeChangedFromOutside() {
+        ProcessConfig process = ProcessConfig.of("true");
+        assertThatThrownBy(() -> process.environment().put("A", "B")).isInstanceOf(UnsupportedOperationException.class);
+        assertThatThrownBy(() -> process.command().add("x")).isInstanceOf(UnsupportedOperationException.class);
+    }
+}
