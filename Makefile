@@ -1,0 +1,47 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each sets up what it needs first; both are safe to repeat.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+
+MVN := ./mvnw -B -ntp
+CACHE := $(or $(VIRTCONTAINERS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtcontainers)
+
+.PHONY: help demo test setup build bench format clean
+
+help:
+	@echo "make demo    boot a VM and run a container in it"
+	@echo "make test    all tests: unit tests, and tests that boot VMs"
+	@echo "make bench   the benchmarks; prints ratios"
+	@echo "make setup   what the others need: packages, guest kernel, guest agent (each does this by itself)"
+	@echo "make build   the jars and bin/vrun, without tests"
+	@echo "make format  format all sources"
+	@echo "make clean   remove what was built here (the cache in $(CACHE) stays)"
+
+demo: build
+	@scripts/busybox-rootfs examples/target/busybox
+	exec bin/example Hello examples/target/busybox
+
+test: setup
+	@scripts/debian-rootfs "$(CACHE)/test/debian"
+	echo "==> guest agent: cargo test"
+	scripts/cargo test
+	echo "==> Java: all modules, unit and VM tests"
+	$(MVN) install
+
+bench: build
+	exec bin/bench
+
+setup:
+	@exec scripts/setup
+
+build: setup
+	@echo "==> Java: all modules"
+	$(MVN) -q install -DskipTests
+
+format:
+	$(MVN) -q spotless:apply
+	cd guest/agent && cargo fmt
+
+clean:
+	$(MVN) -q clean
+	rm -rf guest/agent/target

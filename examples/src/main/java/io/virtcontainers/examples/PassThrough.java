@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.examples;
+
+import io.virtcontainers.Container;
+import io.virtcontainers.GuestProcess;
+import io.virtcontainers.VirtException;
+import java.io.FileDescriptor;
+import java.io.FileInputStream;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.util.List;
+import sun.misc.Signal;
+
+/** Connects this program's own streams and signals to those of a process in a guest. */
+final class PassThrough {
+    /** What a shell reports of a program that wrote to a reader that had gone: 128 + SIGPIPE. */
+    static final int SIGPIPE_CODE = 141;
+
+    private static final int CHUNK = 1 << 18;
+
+    private final GuestProcess process;
+    private final Terminal terminal;
+    private final Thread stdout;
+    private final Thread stderr;
+    private volatile boolean readerGone;
+
+    PassThrough(GuestProcess process, Terminal terminal) {
+        this.process = process;
+        this.terminal = terminal;
+        stdout = new Thread(() -> copyOut(process.stdout(), FileDescriptor.out), "stdout");
+        stderr = new Thread(() -> copyOut(process.stderr(), FileDescriptor.err), "stderr");
+    }
+
+    void start() {
+        stdout.start();
+        stderr.start();
+        Thread stdin = new Thread(this::copyIn, "stdin");
+        stdin.setDaemon(true); // a read of this program's stdin cannot be ended
+        stdin.start();
+    }
+
+    /** Waits until all output has been passed on. */
+    void drain() throws InterruptedException {
+        stdout.join();
+        stderr.join();
+    }
+
+    /** Whether nobody reads this program's output any more, so that the process was ended. */
+    boolean readerGone() {
+        return readerGone;
+    }
+
+    void forwardSignals(Container container) {
+        for (String name : List.of("INT", "TERM", "HUP")) {
+            Signal.handle(new Signal(name), received -> forward(container, received));
+        }
+        Signal.handle(
+                new Signal("WINCH"), received -> terminal.size().ifPresent(size -> quietly(() -> process.resize(size))));
+    }
+
+    private static void forward(Container container, Signal received) {
+        // Not on the signal thread: the call waits for the guest.
+        Thread sender = new Thread(
+                () -> quietly(() -> container.process().signal(io.virtcontainers.Signal.of(received.getName()))),
+                "forward-" + received.getName());
+        sender.setDaemon(true);
+        sender.start();
+    }
+
+    private static void quietly(Runnable action) {
+        try {
+            action.run();
+        } catch (VirtException e) {
+            // The process has ended, or is about to: its exit code says it.
+        }
+    }
+
+    private void copyIn() {
+        byte[] chunk = new byte[CHUNK];
+        try (InputStream in = new FileInputStream(FileDescriptor.in);
+                OutputStream out = process.stdin()) {
+            for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
+                out.write(chunk, 0, n);
+                out.flush();
+            }
+        } catch (IOException processReadsNoMore) {
+            // As in a shell's pipe: what the program does not read is not an error of ours.
+        }
+    }
+
+    private void copyOut(InputStream in, FileDescriptor to) {
+        byte[] chunk = new byte[CHUNK];
+        try {
+            OutputStream out = new FileOutputStream(to);
+            for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
+                try {
+                    out.write(chunk, 0, n);
+                } catch (IOException gone) {
+                    readerGone = true;
+                    quietly(() -> process.signal(io.virtcontainers.Signal.KILL));
+                    return;
+                }
+            }
+        } catch (IOException e) {
+            // The virtual machine died: waitFor() says why.
+        }
+    }
+}
