@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.agent.kata;
+
+import io.grpc.CallOptions;
+import io.grpc.ConnectivityState;
+import io.grpc.ManagedChannel;
+import io.grpc.MethodDescriptor;
+import io.grpc.Status;
+import io.grpc.netty.NettyChannelBuilder;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoop;
+import io.virtcontainers.AgentException;
+import io.virtcontainers.CancelledException;
+import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.VirtException;
+import io.virtcontainers.agent.kata.protocol.CheckRequest;
+import io.virtcontainers.agent.kata.protocol.HealthGrpc;
+import io.virtcontainers.spi.Deadline;
+import java.net.UnixDomainSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The gRPC connection to one agent, on one event loop of its connector and without a thread of its own. Thread-safe.
+ *
+ * <p>States: <i>up</i>; <i>down</i>, after the socket broke: the calls in flight have failed, and the next call first
+ * runs a {@link ConnectRun}, for at most {@link #RECONNECT} or its own deadline; <i>failed</i>, for good, by
+ * {@link #fail}: everything under way and everything later fails with that reason.
+ *
+ * <p>A call is never repeated here, as it may have had its effect. HTTP/2 keep-alive pings are off: a paused machine must
+ * not lose its connection, and the engine learns from the hypervisor, not from pings, that a machine has died.
+ */
+final class AgentConnection {
+    private static final Logger log = LoggerFactory.getLogger(AgentConnection.class);
+
+    /** How long a broken connection is worth waiting for; Kata's deadline for a call. */
+    static final Duration RECONNECT = Duration.ofSeconds(60);
+
+    private static final Duration PATIENCE = Duration.ofSeconds(7);
+    private static final int LARGEST_MESSAGE = 4 << 20; // the limit of grpc-go, which upstream agents have
+    private static final int WINDOW = 2 << 20; // two full reads of output; fixed, as the measuring pings are unwanted
+    private static final Duration NEVER_IDLE = Duration.ofDays(365);
+    private static final Duration VERSION_FOR_ERROR = Duration.ofSeconds(2);
+
+    private final ManagedChannel channel;
+    private final SocketDialer dialer;
+    private final EventLoop loop;
+    private final AgentErrors errors = new AgentErrors(() -> Optional.ofNullable(this.version));
+
+    private final AtomicBoolean askingVersion = new AtomicBoolean();
+    private @Nullable ConnectRun run; // guarded by this
+    private volatile @Nullable VirtException failure;
+    private volatile @Nullable String version;
+
+    AgentConnection(Path socket, EventLoop loop) {
+        this.loop = loop;
+        this.dialer = new SocketDialer(this::dialled);
+        this.channel = NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket))
+                .channelFactory(dialer, UnixDomainSocketAddress.class)
+                .withOption(ChannelOption.SO_KEEPALIVE, null) // gRPC sets it, a unix socket lacks it, netty would warn
+                .eventLoopGroup(loop)
+                .directExecutor()
+                .overrideAuthority("agent")
+                .usePlaintext()
+                .disableRetry()
+                .flowControlWindow(WINDOW)
+                .maxInboundMessageSize(LARGEST_MESSAGE)
+                .idleTimeout(NEVER_IDLE.toDays(), TimeUnit.DAYS)
+                .build();
+    }
+
+    EventLoop loop() {
+        return loop;
+    }
+
+    /** Begins to connect; goes on until the agent answers or {@link #fail} ends it. */
+    void start() {
+        start(PATIENCE);
+    }
+
+    void start(Duration patience) {
+        var unused = begin(Optional.empty(), patience);
+    }
+
+    /** Waits for the first answer of the agent. */
+    void awaitReady(Deadline deadline) {
+        CompletableFuture<Void> connected = connected();
+        try {
+            await(connected, deadline, "the agent's first answer", Rpc.of(HealthGrpc.getCheckMethod(), ""));
+        } catch (DeadlineExceededException e) {
+            ConnectRun current = currentRun();
+            throw current == null ? e : new DeadlineExceededException(e.getMessage() + ": " + current.story(), e);
+        }
+    }
+
+    /** The version that the agent reports; asked for once. */
+    String version(Deadline deadline) {
+        String known = version;
+        if (known == null) {
+            var method = HealthGrpc.getVersionMethod();
+            known = call(method, CheckRequest.getDefaultInstance(), Rpc.of(method, ""), deadline)
+                    .getAgentVersion();
+            version = known;
+        }
+        return known;
+    }
+
+    /**
+     * Makes a call and waits for its answer.
+     *
+     * @throws VirtException mapped by {@link AgentErrors}
+     */
+    <Q, R> R call(MethodDescriptor<Q, R> method, Q request, Rpc rpc, Deadline deadline) {
+        await(connected(), deadline, "a new connection to the agent for " + rpc, rpc);
+        AgentCall<R> call = AgentCall.start(
+                channel,
+                method,
+                CallOptions.DEFAULT.withDeadlineAfter(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS),
+                request);
+        boolean answered = false;
+        try {
+            R answer = await(call, deadline, "the agent's answer to " + rpc, rpc);
+            answered = true;
+            return answer;
+        } finally {
+            if (!answered) {
+                call.cancel(false);
+            }
+        }
+    }
+
+    /**
+     * Makes a call that waits for something in the guest as long as it takes. The future fails with what
+     * {@link AgentErrors#map} accepts and completes on the event loop; cancelling it cancels the call.
+     */
+    <Q, R> CompletableFuture<R> open(MethodDescriptor<Q, R> method, Q request) {
+        CompletableFuture<Void> connected = connected();
+        if (connected.isDone() && !connected.isCompletedExceptionally()) {
+            return AgentCall.start(channel, method, CallOptions.DEFAULT, request);
+        }
+        CompletableFuture<R> result = new CompletableFuture<>();
+        var unused = connected.whenComplete((nothing, error) -> {
+            if (error != null) {
+                result.completeExceptionally(error);
+            } else if (!result.isDone()) {
+                link(AgentCall.start(channel, method, CallOptions.DEFAULT, request), result);
+            }
+        });
+        return result;
+    }
+
+    private static <R> void link(AgentCall<R> call, CompletableFuture<R> result) {
+        var unusedCancelling = result.whenComplete((answer, failed) -> call.cancel(false));
+        var unusedCompleting = call.whenComplete((answer, failed) -> {
+            if (failed != null) {
+                result.completeExceptionally(failed);
+            } else {
+                result.complete(answer);
+            }
+        });
+    }
+
+    /** The error for the user; the reason of {@link #fail} if there is one, whatever the call itself failed with. */
+    VirtException mapError(Throwable error, Rpc rpc) {
+        VirtException reason = failure;
+        return reason != null ? reason : errors.map(error, rpc);
+    }
+
+    boolean hasFailed() {
+        return failure != null;
+    }
+
+    /** Ends the connection for good, without waiting. The first reason counts. */
+    void fail(VirtException reason) {
+        ConnectRun current;
+        synchronized (this) {
+            if (failure != null) {
+                return;
+            }
+            failure = reason;
+            current = run;
+        }
+        if (current != null) {
+            current.fail(reason);
+        }
+        channel.shutdownNow();
+        dialer.drop();
+    }
+
+    /** Waits until nothing of the connection is left, for a short time; not on the event loop. */
+    void awaitClosed(Duration atMost) {
+        try {
+            var unused = channel.awaitTermination(atMost.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private CompletableFuture<Void> connected() {
+        VirtException reason = failure;
+        if (reason != null) {
+            return CompletableFuture.failedFuture(reason);
+        }
+        return channel.getState(false) == ConnectivityState.READY
+                ? CompletableFuture.completedFuture(null)
+                : begin(Optional.of(Deadline.after(RECONNECT)), PATIENCE);
+    }
+
+    /** Starts a run, or joins the one that is under way. */
+    private CompletableFuture<Void> begin(Optional<Deadline> deadline, Duration patience) {
+        ConnectRun started;
+        synchronized (this) {
+            if (failure != null) {
+                return CompletableFuture.failedFuture(failure);
+            }
+            if (run != null && !run.answered().isDone()) {
+                return run.answered();
+            }
+            started = new ConnectRun(channel, dialer, loop, deadline, patience, errors);
+            run = started;
+        }
+        started.start();
+        return started.answered();
+    }
+
+    private synchronized @Nullable ConnectRun currentRun() {
+        return run;
+    }
+
+    private void dialled(Channel socket) {
+        ConnectRun current = currentRun();
+        if (current != null) {
+            loop.execute(() -> current.dialled(socket));
+        }
+    }
+
+    private <T> T await(CompletableFuture<T> future, Deadline deadline, String waitedFor, Rpc rpc) {
+        try {
+            return future.get(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            throw deadline.exceeded(waitedFor);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancelledException("interrupted while waiting for " + waitedFor);
+        } catch (ExecutionException e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            learnVersionFor(cause);
+            throw mapError(cause, rpc);
+        }
+    }
+
+    /** That an agent does not support a call is best said with its version. */
+    private void learnVersionFor(Throwable error) {
+        if (AgentErrors.hasCode(error, Status.Code.UNIMPLEMENTED) && !askingVersion.getAndSet(true)) {
+            try {
+                var unused = version(Deadline.after(VERSION_FOR_ERROR));
+            } catch (VirtException e) {
+                log.debug("agent did not tell its version error={}", e.getMessage());
+            }
+        }
+    }
+
+    static AgentException closed() {
+        return new AgentException("the connection to the agent was closed");
+    }
+}

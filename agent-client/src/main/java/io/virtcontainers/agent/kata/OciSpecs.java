@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.agent.kata;
+
+import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.GuestPath;
+import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.agent.kata.protocol.Box;
+import io.virtcontainers.agent.kata.protocol.Linux;
+import io.virtcontainers.agent.kata.protocol.LinuxCapabilities;
+import io.virtcontainers.agent.kata.protocol.LinuxNamespace;
+import io.virtcontainers.agent.kata.protocol.LinuxResources;
+import io.virtcontainers.agent.kata.protocol.Mount;
+import io.virtcontainers.agent.kata.protocol.POSIXRlimit;
+import io.virtcontainers.agent.kata.protocol.Process;
+import io.virtcontainers.agent.kata.protocol.Root;
+import io.virtcontainers.agent.kata.protocol.Spec;
+import io.virtcontainers.agent.kata.protocol.User;
+import java.util.List;
+
+/**
+ * Turns a container into the OCI runtime-spec that the agent gives to its runtime. Where the configuration leaves
+ * something open, the container gets what Docker gives by default: it is what images are written for.
+ */
+final class OciSpecs {
+    private static final String VERSION = "1.0.2";
+
+    private static final List<String> CAPABILITIES = List.of(
+            "CAP_CHOWN",
+            "CAP_DAC_OVERRIDE",
+            "CAP_FSETID",
+            "CAP_FOWNER",
+            "CAP_MKNOD",
+            "CAP_NET_RAW",
+            "CAP_SETGID",
+            "CAP_SETUID",
+            "CAP_SETFCAP",
+            "CAP_SETPCAP",
+            "CAP_NET_BIND_SERVICE",
+            "CAP_SYS_CHROOT",
+            "CAP_KILL",
+            "CAP_AUDIT_WRITE");
+
+    private static final List<String> MASKED_PATHS = List.of(
+            "/proc/asound",
+            "/proc/acpi",
+            "/proc/interrupts",
+            "/proc/kcore",
+            "/proc/keys",
+            "/proc/latency_stats",
+            "/proc/timer_list",
+            "/proc/timer_stats",
+            "/proc/sched_debug",
+            "/proc/scsi",
+            "/sys/firmware",
+            "/sys/devices/virtual/powercap");
+
+    private static final List<String> READ_ONLY_PATHS =
+            List.of("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
+
+    private static final List<Mount> MOUNTS = List.of(
+            mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
+            mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+            mount(
+                    "/dev/pts",
+                    "devpts",
+                    "devpts",
+                    "nosuid",
+                    "noexec",
+                    "newinstance",
+                    "ptmxmode=0666",
+                    "mode=0620",
+                    "gid=5"),
+            mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
+            mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+            mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+            mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime", "ro"));
+
+    // No network namespace: the guest's network is the sandbox's. The agent makes ipc and uts those of the sandbox.
+    private static final List<String> NAMESPACES = List.of("pid", "mount", "ipc", "uts");
+
+    private static final long OPEN_FILES_SOFT = 1024;
+    private static final long OPEN_FILES_HARD = 1_048_576;
+
+    private OciSpecs() {}
+
+    static Spec container(ContainerConfig container, GuestPath root) {
+        Linux.Builder linux = Linux.newBuilder()
+                .setResources(LinuxResources.getDefaultInstance()) // upstream agents need it to be there
+                .setCgroupsPath("/" + container.id())
+                .addAllMaskedPaths(MASKED_PATHS)
+                .addAllReadonlyPaths(READ_ONLY_PATHS);
+        NAMESPACES.forEach(
+                type -> linux.addNamespaces(LinuxNamespace.newBuilder().setType(type)));
+        return Spec.newBuilder()
+                .setVersion(VERSION)
+                .setProcess(process(container.process()))
+                .setRoot(Root.newBuilder().setPath(root.value()).setReadonly(container.readOnlyRootfs()))
+                .addAllMounts(MOUNTS)
+                .setLinux(linux)
+                .build();
+    }
+
+    /** An init process or a further one: an upstream agent takes less of it for the latter. */
+    static Process process(ProcessConfig config) {
+        Process.Builder process = Process.newBuilder()
+                .setUser(user(config.user()))
+                .addAllArgs(config.command())
+                .setCwd(config.workingDirectory().value())
+                .setCapabilities(capabilities(config.user().uid() == 0))
+                .addRlimits(POSIXRlimit.newBuilder()
+                        .setType("RLIMIT_NOFILE")
+                        .setSoft(OPEN_FILES_SOFT)
+                        .setHard(OPEN_FILES_HARD))
+                .setNoNewPrivileges(true);
+        config.environment().forEach((name, value) -> process.addEnv(name + "=" + value));
+        config.terminal()
+                .ifPresent(size -> process.setTerminal(true)
+                        .setConsoleSize(Box.newBuilder().setHeight(size.rows()).setWidth(size.columns())));
+        return process.build();
+    }
+
+    /** As execve gives them: who is not root only keeps the bounding set. */
+    private static LinuxCapabilities capabilities(boolean root) {
+        LinuxCapabilities.Builder capabilities = LinuxCapabilities.newBuilder().addAllBounding(CAPABILITIES);
+        if (root) {
+            capabilities.addAllEffective(CAPABILITIES).addAllPermitted(CAPABILITIES);
+        }
+        return capabilities.build();
+    }
+
+    private static User user(io.virtcontainers.User user) {
+        User.Builder builder =
+                User.newBuilder().setUID((int) user.uid()).setGID((int) user.gid()); // uint32 on the wire
+        user.additionalGids().forEach(gid -> builder.addAdditionalGids(gid.intValue()));
+        return builder.build();
+    }
+
+    private static Mount mount(String destination, String type, String source, String... options) {
+        return Mount.newBuilder()
+                .setDestination(destination)
+                .setType(type)
+                .setSource(source)
+                .addAllOptions(List.of(options))
+                .build();
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.agent.kata;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.TextFormat;
+import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.RootFs;
+import io.virtcontainers.TerminalSize;
+import io.virtcontainers.User;
+import io.virtcontainers.agent.kata.protocol.CreateContainerRequest;
+import io.virtcontainers.agent.kata.protocol.Process;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class OciSpecsTest {
+    @Test
+    void aWholeRequestIsAsTheGoldenFileSays() throws Exception {
+        ContainerConfig container = ContainerConfig.builder("web")
+                .rootfs(RootFs.image(Path.of("web.erofs")))
+                .readOnlyRootfs(true)
+                .process(ProcessConfig.builder("sh", "-c", "echo hi")
+                        .environment("LANG", "C.UTF-8")
+                        .workingDirectory("/srv")
+                        .build())
+                .build();
+        CreateContainerRequest request = ContainerRequests.create(container, "02/1e");
+        CreateContainerRequest golden;
+        try (InputStream in = OciSpecsTest.class.getResourceAsStream("/create-container.golden")) {
+            golden = TextFormat.parse(
+                    new String(in.readAllBytes(), StandardCharsets.UTF_8), CreateContainerRequest.class);
+        }
+        assertThat(request).isEqualTo(golden);
+        assertThat(request.getOCI().getLinux().hasResources())
+                .as("present though empty")
+                .isTrue();
+    }
+
+    @Test
+    void aUserOtherThanRootOnlyKeepsTheBoundingSet() {
+        Process process = OciSpecs.process(ProcessConfig.builder("id")
+                .user(new User(0xffff_fffeL, 1000, List.of(27L, 4_000_000_000L)))
+                .build());
+        assertThat(process.getCapabilities().getBoundingList()).hasSize(14);
+        assertThat(process.getCapabilities().getEffectiveList()).isEmpty();
+        assertThat(process.getCapabilities().getPermittedList()).isEmpty();
+        assertThat(process.getCapabilities().getAmbientList()).isEmpty();
+        assertThat(Integer.toUnsignedLong(process.getUser().getUID())).isEqualTo(0xffff_fffeL);
+        assertThat(process.getUser().getAdditionalGidsList())
+                .extracting(Integer::toUnsignedLong)
+                .containsExactly(27L, 4_000_000_000L);
+    }
+
+    @Test
+    void aTerminalHasItsSize() {
+        Process process = OciSpecs.process(
+                ProcessConfig.builder("sh").terminal(new TerminalSize(24, 80)).build());
+        assertThat(process.getTerminal()).isTrue();
+        assertThat(process.getConsoleSize().getHeight()).isEqualTo(24);
+        assertThat(process.getConsoleSize().getWidth()).isEqualTo(80);
+        assertThat(OciSpecs.process(ProcessConfig.of("sh")).hasConsoleSize()).isFalse();
+    }
+}
