@@ -106,7 +106,7 @@ final class BareBoot {
     private static void awaitReply(SocketChannel channel) throws IOException {
         while (true) {
             ByteBuffer header = read(channel, FRAME_HEADER);
-            int length = (header.get(0) & 0xff) << 16 | (header.get(1) & 0xff) << 8 | header.get(2) & 0xff;
+            int length = (header.get(0) & 0xff) << 16 | (header.get(1) & 0xff) << 8 | (header.get(2) & 0xff);
             int type = header.get(3);
             ByteBuffer payload = read(channel, length);
             if (type == DATA && header.getInt(5) == 1 && payload.hasRemaining()) {

@@ -87,7 +87,8 @@ public final class BootBenchmark {
             List<String> words =
                     List.of(Files.readString(Path.of("/proc", Long.toString(qemu), "cmdline"), UTF_8).split("\0"));
             int pidfile = words.indexOf("-pidfile");
-            sandboxDirectory = Path.of(words.get(pidfile + 1)).getParent().toString();
+            String file = words.get(pidfile + 1);
+            sandboxDirectory = file.substring(0, file.lastIndexOf('/'));
             return words;
         }
 

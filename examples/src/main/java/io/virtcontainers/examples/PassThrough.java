@@ -3,6 +3,7 @@ package io.virtcontainers.examples;
 
 import io.virtcontainers.Container;
 import io.virtcontainers.GuestProcess;
+import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
@@ -11,7 +12,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.List;
-import sun.misc.Signal;
+import org.jline.utils.Signals;
 
 /** Connects this program's own streams and signals to those of a process in a guest. */
 final class PassThrough {
@@ -54,17 +55,16 @@ final class PassThrough {
 
     void forwardSignals(Container container) {
         for (String name : List.of("INT", "TERM", "HUP")) {
-            Signal.handle(new Signal(name), received -> forward(container, received));
+            Object unused = Signals.register(name, () -> forward(container, name));
         }
-        Signal.handle(
-                new Signal("WINCH"), received -> terminal.size().ifPresent(size -> quietly(() -> process.resize(size))));
+        Object unused = Signals.register(
+                "WINCH", () -> terminal.size().ifPresent(size -> quietly(() -> process.resize(size))));
     }
 
-    private static void forward(Container container, Signal received) {
+    private static void forward(Container container, String name) {
         // Not on the signal thread: the call waits for the guest.
         Thread sender = new Thread(
-                () -> quietly(() -> container.process().signal(io.virtcontainers.Signal.of(received.getName()))),
-                "forward-" + received.getName());
+                () -> quietly(() -> container.process().signal(Signal.of(name))), "forward-" + name);
         sender.setDaemon(true);
         sender.start();
     }
@@ -99,7 +99,7 @@ final class PassThrough {
                     out.write(chunk, 0, n);
                 } catch (IOException gone) {
                     readerGone = true;
-                    quietly(() -> process.signal(io.virtcontainers.Signal.KILL));
+                    quietly(() -> process.signal(Signal.KILL));
                     return;
                 }
             }

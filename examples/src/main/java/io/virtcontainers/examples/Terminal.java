@@ -46,7 +46,7 @@ final class Terminal implements AutoCloseable {
             return Optional.empty();
         }
         try {
-            String[] rowsAndColumns = stty("size").strip().split(" ");
+            String[] rowsAndColumns = stty("size").strip().split(" ", -1);
             return Optional.of(
                     new TerminalSize(Integer.parseInt(rowsAndColumns[0]), Integer.parseInt(rowsAndColumns[1])));
         } catch (IOException | RuntimeException noSize) {

@@ -73,6 +73,7 @@ public final class Vrun implements Callable<Integer> {
     @Option(names = "--timeline", description = "at the end, print on stderr where the time went")
     private boolean timeline;
 
+    @SuppressWarnings("UnusedVariable") // picocli acts on it
     @Option(names = "--help", usageHelp = true, description = "show this text")
     private boolean help;
 

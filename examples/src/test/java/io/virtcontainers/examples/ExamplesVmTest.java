@@ -31,6 +31,7 @@ class ExamplesVmTest {
         busybox = BusyboxRootFs.create(directory.resolve("busybox"));
     }
 
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Result(int code, byte[] stdout, String stderr) {
         String out() {
             return new String(stdout, UTF_8);

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From exec to serving. As PID 1 the agent first does only what the channel needs; the rest of
+//! the guest is set up in a thread while the first calls are answered, and CreateSandbox waits
+//! for that thread.
+
+use crate::config::Config;
+use crate::port::{self, FilePort};
+use crate::sandbox::{Agent, BootResult};
+use crate::status::{Result, Status};
+use crate::uevent::Uevents;
+use crate::{log, modules, paths, server, sys};
+use nix::mount::{mount, MsFlags};
+use nix::sys::reboot::{reboot, RebootMode};
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::io::AsRawFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+const PORT_LIMIT: Duration = Duration::from_secs(10);
+const MAX_BLOCKING_THREADS: usize = 16;
+
+pub fn main() {
+    if std::process::id() != 1 {
+        eprintln!(
+            "virtcontainers-agent is the init process of a sandbox VM and runs as PID 1 only"
+        );
+        std::process::exit(2);
+    }
+    std::panic::set_hook(Box::new(|panic| power_off(&format!("panic: {panic}"))));
+    let cause = match run() {
+        Ok(never) => match never {},
+        Err(status) => status.message,
+    };
+    power_off(&cause);
+}
+
+/// An init that exits makes the kernel panic, and the panic hides the cause.
+fn power_off(cause: &str) {
+    log::write(log::Level::Error, &format!("fatal: {cause}"));
+    nix::unistd::sync();
+    let _ = reboot(RebootMode::RB_POWER_OFF);
+    loop {
+        std::thread::park();
+    }
+}
+
+fn run() -> Result<std::convert::Infallible> {
+    sys::reset_environment();
+    leave_rootfs()?;
+    mount_first()?;
+    open_console();
+    let mut config = Config::guest();
+    config.apply_command_line(&fs::read_to_string("/proc/cmdline").unwrap_or_default());
+    log::set_level(config.log);
+    let events = Uevents::open().map_err(|error| Status::io("open the uevent socket", &error))?;
+    modules::load_list(modules::BOOT)?;
+    let port = open_port(&events)?;
+    drop(events);
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .build()
+        .map_err(|error| Status::io("start the event loop", &error))?;
+    let (sender, receiver) = watch::channel(None);
+    start_later(config.clone(), sender)?;
+    let agent = Agent::new(config, receiver).map_err(|error| Status::io("start", &error))?;
+    runtime.block_on(async {
+        let port = FilePort::new(port).map_err(|error| Status::io("watch the port", &error))?;
+        server::serve(port, Arc::new(agent))
+            .await
+            .map_err(|error| Status::io("channel", &error))
+    })
+}
+
+/// pivot_root needs a root that is mounted on something, which the initial root is not. A bind
+/// mount of it, moved over it, is; nothing is copied.
+fn leave_rootfs() -> Result<()> {
+    const NEW_ROOT: &str = "/.newroot";
+    let step = |action: &str, result: nix::Result<()>| {
+        result.map_err(|errno| Status::errno(format!("new root: {action}"), errno))
+    };
+    fs::create_dir_all(NEW_ROOT).map_err(|error| Status::io("new root", &error))?;
+    let none = None::<&str>;
+    step(
+        "bind",
+        mount(Some("/"), NEW_ROOT, none, MsFlags::MS_BIND, none),
+    )?;
+    step("chdir", nix::unistd::chdir(NEW_ROOT))?;
+    step("move", mount(Some("."), "/", none, MsFlags::MS_MOVE, none))?;
+    step("chroot", nix::unistd::chroot("."))?;
+    step("chdir /", nix::unistd::chdir("/"))
+}
+
+const STRICT: MsFlags = MsFlags::MS_NOSUID
+    .union(MsFlags::MS_NODEV)
+    .union(MsFlags::MS_NOEXEC);
+
+fn mount_first() -> Result<()> {
+    mount_at("devtmpfs", "/dev", MsFlags::MS_NOSUID, "mode=0755")?;
+    mount_at("proc", "/proc", STRICT, "")?;
+    mount_at("sysfs", "/sys", STRICT, "")
+}
+
+fn mount_at(fstype: &str, target: &str, flags: MsFlags, data: &str) -> Result<()> {
+    fs::create_dir_all(target).map_err(|error| Status::io(format!("make {target}"), &error))?;
+    match mount(Some(fstype), target, Some(fstype), flags, Some(data)) {
+        // The kernel may have mounted devtmpfs itself.
+        Ok(()) | Err(nix::errno::Errno::EBUSY) => Ok(()),
+        Err(errno) => Err(Status::errno(format!("mount {target}"), errno)),
+    }
+}
+
+/// The kernel gives init no console when the initramfs has no such node.
+fn open_console() {
+    if let Ok(console) = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/console")
+    {
+        for fd in 0..3 {
+            let _ = nix::unistd::dup2(console.as_raw_fd(), fd);
+        }
+    }
+}
+
+fn open_port(events: &Uevents) -> Result<File> {
+    let class = Path::new("/sys/class/virtio-ports");
+    let device = events
+        .wait_for(PORT_LIMIT, || port::find(class, port::NAME))
+        .ok_or_else(|| {
+            Status::deadline(format!(
+                "no virtio-serial port named {} appeared within {PORT_LIMIT:?}",
+                port::NAME
+            ))
+        })?;
+    port::open(&device).map_err(|error| Status::io(format!("open {}", device.display()), &error))
+}
+
+fn start_later(config: Config, sender: watch::Sender<BootResult>) -> Result<()> {
+    std::thread::Builder::new()
+        .name("boot".into())
+        .spawn(move || {
+            let result = later(&config).map_err(|status| status.message);
+            if let Err(text) = &result {
+                error!("boot: {text}");
+            }
+            sender.send_replace(Some(result));
+        })
+        .map(drop)
+        .map_err(|error| Status::io("start a thread", &error))
+}
+
+fn later(config: &Config) -> Result<()> {
+    let safe = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount_at(
+        "devpts",
+        "/dev/pts",
+        MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC,
+        "mode=0620,gid=5,ptmxmode=0666",
+    )?;
+    mount_at("tmpfs", "/dev/shm", STRICT, "mode=1777")?;
+    mount_at("tmpfs", "/run", safe, "mode=0755")?;
+    mount_at("tmpfs", "/tmp", safe, "mode=1777")?;
+    mount_at("cgroup2", "/sys/fs/cgroup", STRICT, "")?;
+    for path in [&config.root, &config.private] {
+        paths::make_private_dir(path).map_err(|error| Status::io("make a directory", &error))?;
+    }
+    // Writable layers lie here: their own limit keeps /run usable for the agent and the runtime.
+    let root = config.root.to_string_lossy();
+    mount_at("tmpfs", &root, MsFlags::empty(), "mode=0700")?;
+    enable_controllers();
+    if let Err(error) = sys::loopback_up() {
+        warning!("loopback interface: {error}");
+    }
+    if let Err(errno) = nix::unistd::sethostname("localhost") {
+        warning!("hostname: {errno}");
+    }
+    modules::load_list(modules::LATER)
+}
+
+/// One by one, because one refused controller would refuse them all.
+fn enable_controllers() {
+    let root = Path::new("/sys/fs/cgroup");
+    let list = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+    for name in list.split_ascii_whitespace() {
+        if let Err(error) = fs::write(root.join("cgroup.subtree_control"), format!("+{name}")) {
+            debug!("cgroup controller {name}: {error}");
+        }
+    }
+}

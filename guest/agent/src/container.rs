@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One container: creation, start, signals, end. Its phase is kept here; the runtime is never asked.
+//!
+//! Locks: `operation` is held exclusively by create, start and remove and shared by execs, across
+//! their runs of the runtime. `state` is held for moments only and never across an await.
+
+use crate::config::Config;
+use crate::exec::SIGNAL_LIMIT;
+use crate::namespace::Shared;
+use crate::oci_linux;
+use crate::process::{Process, Wiring};
+use crate::proto::grpc;
+use crate::runtime::Runtime;
+use crate::status::{Code, Result, Status};
+use crate::storage::Storages;
+use crate::{ids, oci, paths, sys};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use tokio::sync::RwLock;
+
+const MAX_REPORTED: usize = 256;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Creating,
+    Created,
+    Running,
+    Stopped,
+    Removing,
+}
+
+impl Phase {
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Creating => "being created",
+            Phase::Created => "created",
+            Phase::Running => "running",
+            Phase::Stopped => "stopped",
+            Phase::Removing => "being removed",
+        }
+    }
+}
+
+/// What all containers work with.
+pub struct Context {
+    pub config: Config,
+    pub runtime: Runtime,
+    pub storages: Storages,
+}
+
+pub struct Container {
+    pub id: String,
+    pub context: Arc<Context>,
+    pub operation: RwLock<()>,
+    pub state: Mutex<State>,
+    /// The init process as specified, the base of every exec.
+    pub process: grpc::Process,
+    bundle: PathBuf,
+    cgroup: PathBuf,
+}
+
+pub struct State {
+    /// Never `Stopped`: that follows from the end of the init process.
+    phase: Phase,
+    pub processes: HashMap<String, Arc<Process>>,
+    /// Execs that the runtime is working on.
+    pub starting: HashSet<String>,
+    reported: VecDeque<String>,
+    storages: Vec<PathBuf>,
+}
+
+impl State {
+    pub fn phase(&self, id: &str) -> Phase {
+        let ended = |init: &Arc<Process>| init.exit.status().is_some();
+        match self.phase {
+            Phase::Created | Phase::Running if self.processes.get(id).map_or(false, ended) => {
+                Phase::Stopped
+            }
+            phase => phase,
+        }
+    }
+}
+
+impl Container {
+    /// A container in the phase `Creating`; it has done nothing yet.
+    pub fn new(context: Arc<Context>, request: &grpc::CreateContainerRequest) -> Result<Container> {
+        let id = request.container_id.clone();
+        ids::validate("container_id", &id)?;
+        if !request.exec_id.is_empty() && request.exec_id != id {
+            return Err(Status::invalid(
+                "exec_id must be empty or equal to container_id",
+            ));
+        }
+        let spec = request.oci.as_ref();
+        let process = spec.and_then(|spec| spec.process.clone());
+        let linux = spec.and_then(|spec| spec.linux.as_ref());
+        let cgroup = linux.map_or("", |linux| linux.cgroups_path.as_str());
+        let cgroup = oci_linux::cgroup_path(cgroup, &id)?;
+        Ok(Container {
+            operation: RwLock::new(()),
+            state: Mutex::new(State {
+                phase: Phase::Creating,
+                processes: HashMap::new(),
+                starting: HashSet::new(),
+                reported: VecDeque::new(),
+                storages: Vec::new(),
+            }),
+            process: process.unwrap_or_default(),
+            bundle: context.config.containers().join(&id),
+            cgroup: context.config.cgroup.join(cgroup.trim_start_matches('/')),
+            context,
+            id,
+        })
+    }
+
+    pub fn phase(&self) -> Phase {
+        sys::lock(&self.state).phase(&self.id)
+    }
+
+    fn set_phase(&self, phase: Phase) {
+        sys::lock(&self.state).phase = phase;
+    }
+
+    /// Creates, or leaves nothing behind.
+    pub async fn create(
+        self: &Arc<Self>,
+        request: grpc::CreateContainerRequest,
+        shared: Option<Shared>,
+    ) -> Result<()> {
+        let _operation = self.operation.write().await;
+        let result = self.try_create(request, shared).await;
+        match &result {
+            Ok(()) => self.set_phase(Phase::Created),
+            Err(_) => {
+                if let Err(status) = self.clear(true).await {
+                    warning!("container {}: after a failed creation: {status}", self.id);
+                }
+            }
+        }
+        result
+    }
+
+    async fn try_create(
+        self: &Arc<Self>,
+        request: grpc::CreateContainerRequest,
+        shared: Option<Shared>,
+    ) -> Result<()> {
+        let spec = request
+            .oci
+            .as_ref()
+            .ok_or_else(|| Status::invalid("the request has no OCI specification"))?;
+        let json = oci::container_spec(spec, &self.id, shared.as_ref())?;
+        let this = self.clone();
+        blocking(move || this.prepare(&request, &json)).await?;
+        let context = &self.context;
+        let mut wiring = Wiring::new(&self.process, &context.runtime, context.config.pipe_size)?;
+        let (extra, streams) = wiring.for_runtime();
+        let mut arguments = vec![
+            "create".into(),
+            "--bundle".into(),
+            self.bundle.clone().into(),
+        ];
+        arguments.extend(extra);
+        let (pid, exit) = context.runtime.launch(arguments, &self.id, streams).await?;
+        let process = wiring.connect(pid, exit)?;
+        let mut state = sys::lock(&self.state);
+        state.processes.insert(self.id.clone(), Arc::new(process));
+        Ok(())
+    }
+
+    fn prepare(
+        &self,
+        request: &grpc::CreateContainerRequest,
+        json: &serde_json::Value,
+    ) -> Result<()> {
+        let config = &self.context.config;
+        let describe = |error| Status::io("write the bundle", &error);
+        paths::make_private_dir(&self.bundle).map_err(describe)?;
+        for storage in &request.storages {
+            let point = self.context.storages.add(config, storage)?;
+            sys::lock(&self.state).storages.push(point);
+        }
+        let spec = request.oci.as_ref();
+        let root = spec.and_then(|spec| spec.root.as_ref());
+        let root = root.map_or("", |root| root.path.as_str());
+        let root = paths::confined("root path", &config.root, root)?;
+        if !root.is_dir() {
+            return Err(Status::invalid(format!(
+                "root path {} is no directory",
+                root.display()
+            )));
+        }
+        if let Some(linux) = spec.and_then(|spec| spec.linux.as_ref()) {
+            for (key, value) in &linux.sysctl {
+                if oci_linux::is_network_sysctl(key) {
+                    set_network_sysctl(key, value)?;
+                }
+            }
+        }
+        fs::write(self.bundle.join("config.json"), json.to_string()).map_err(describe)
+    }
+
+    pub async fn start(&self) -> Result<()> {
+        let _operation = self.operation.write().await;
+        self.require("start", Phase::Created)?;
+        let arguments = vec!["start".into(), self.id.clone().into()];
+        self.context.runtime.run(arguments).await?;
+        self.set_phase(Phase::Running);
+        Ok(())
+    }
+
+    pub fn require(&self, action: &str, wanted: Phase) -> Result<()> {
+        let phase = self.phase();
+        if phase == wanted {
+            return Ok(());
+        }
+        Err(Status::precondition(format!(
+            "{action}: container {} is {}, not {}",
+            self.id,
+            phase.name(),
+            wanted.name()
+        )))
+    }
+
+    /// The process of the id; the container's own for an empty one.
+    pub fn find(&self, exec_id: &str) -> Result<Arc<Process>> {
+        let key = if exec_id.is_empty() {
+            &self.id
+        } else {
+            exec_id
+        };
+        let state = sys::lock(&self.state);
+        if state.phase == Phase::Creating {
+            return Err(Status::precondition(format!(
+                "container {} is being created",
+                self.id
+            )));
+        }
+        state
+            .processes
+            .get(key)
+            .cloned()
+            .ok_or_else(|| Status::not_found(format!("container {} has no process {key}", self.id)))
+    }
+
+    /// Lets the oldest ended execs be forgotten once the host knows how they ended.
+    pub fn reported(&self, exec_id: &str) {
+        if exec_id.is_empty() || exec_id == self.id {
+            return;
+        }
+        let mut state = sys::lock(&self.state);
+        if state.reported.iter().any(|id| id == exec_id) {
+            return;
+        }
+        state.reported.push_back(exec_id.to_string());
+        if state.reported.len() > MAX_REPORTED {
+            if let Some(oldest) = state.reported.pop_front() {
+                state.processes.remove(&oldest);
+            }
+        }
+    }
+
+    /// `signal` for one process, or for all of them when `exec_id` is empty.
+    pub fn signal(&self, exec_id: &str, signal: u32) -> Result<()> {
+        let signal = i32::try_from(signal)
+            .ok()
+            .filter(|signal| (0..=SIGNAL_LIMIT).contains(signal))
+            .ok_or_else(|| Status::invalid(format!("signal {signal} does not exist")))?;
+        let process = self.find(exec_id)?;
+        if self.phase() == Phase::Stopped {
+            return Ok(());
+        }
+        if exec_id.is_empty() {
+            return self.signal_all(signal);
+        }
+        let signal = if exec_id == self.id {
+            effective_signal(process.pid, signal)
+        } else {
+            signal
+        };
+        self.send(&process, signal)
+    }
+
+    fn send(&self, process: &Process, signal: i32) -> Result<()> {
+        let reaper = &self.context.runtime.reaper;
+        match reaper.kill(process.pid, &process.exit, signal) {
+            Ok(()) | Err(nix::errno::Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(Status::errno(format!("send signal {signal}"), errno)),
+        }
+    }
+
+    fn signal_all(&self, signal: i32) -> Result<()> {
+        let init = self.find("")?;
+        if signal == libc::SIGKILL && fs::write(self.cgroup.join("cgroup.kill"), "1").is_ok() {
+            return Ok(());
+        }
+        for pid in pids_below(&self.cgroup) {
+            if pid != init.pid {
+                let _ = sys::kill(pid, signal);
+            }
+        }
+        self.send(&init, effective_signal(init.pid, signal))
+    }
+
+    /// Ends and forgets the container; can be repeated after a failure.
+    pub async fn remove(self: &Arc<Self>) -> Result<()> {
+        if self.phase() == Phase::Creating {
+            return Err(Status::precondition(format!(
+                "container {} is being created",
+                self.id
+            )));
+        }
+        // Before the lock: an exec that holds it may wait for a process that is to die.
+        let init = self.find("").ok();
+        if init.is_some() && self.phase() != Phase::Stopped {
+            self.signal_all(libc::SIGKILL)?;
+        }
+        let _operation = self.operation.write().await;
+        self.set_phase(Phase::Removing);
+        if let Some(init) = init {
+            init.exit.wait().await;
+        }
+        self.clear(false).await
+    }
+
+    async fn clear(self: &Arc<Self>, failed: bool) -> Result<()> {
+        let arguments = vec!["delete".into(), "--force".into(), self.id.clone().into()];
+        // After a failed creation there may be nothing to delete, which the runtime calls an error.
+        match self.context.runtime.run(arguments).await {
+            Err(status) if !failed => return Err(status),
+            _ => (),
+        }
+        let this = self.clone();
+        blocking(move || this.release()).await?;
+        sys::lock(&self.state).processes.clear();
+        Ok(())
+    }
+
+    fn release(&self) -> Result<()> {
+        let config = &self.context.config;
+        loop {
+            // In reverse order: a storage may lie on the one before it.
+            let point = match sys::lock(&self.state).storages.last() {
+                Some(point) => point.clone(),
+                None => break,
+            };
+            self.context.storages.release(config, &point)?;
+            sys::lock(&self.state).storages.pop();
+        }
+        paths::remove_tree(&config.root, &self.bundle)
+            .map_err(|error| Status::io("remove the bundle", &error))
+    }
+}
+
+/// Runs a function that blocks, away from the thread that serves the channel.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(Status::new(Code::Internal, format!("lost work: {error}"))))
+}
+
+/// The init of a PID namespace ignores SIGTERM unless it has a handler, and would never end.
+fn effective_signal(pid: i32, signal: i32) -> i32 {
+    if signal != libc::SIGTERM {
+        return signal;
+    }
+    match fs::read_to_string(format!("/proc/{pid}/status")) {
+        Ok(status) if !catches(&status, signal) => libc::SIGKILL,
+        _ => signal,
+    }
+}
+
+fn catches(status: &str, signal: i32) -> bool {
+    let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    let mask = line.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+    mask.map_or(false, |mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// All processes of a cgroup and of those below it.
+fn pids_below(cgroup: &Path) -> Vec<i32> {
+    let mut pids = Vec::new();
+    let mut queue = vec![cgroup.to_path_buf()];
+    while let Some(directory) = queue.pop() {
+        let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+        pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
+        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+        queue.extend(
+            entries
+                .filter(|entry| entry.file_type().map_or(false, |kind| kind.is_dir()))
+                .map(|entry| entry.path()),
+        );
+    }
+    pids.retain(|pid| *pid > 1);
+    pids
+}
+
+fn set_network_sysctl(key: &str, value: &str) -> Result<()> {
+    // With slashes a dot belongs to a name, such as that of a VLAN interface.
+    let path = if key.contains('/') {
+        format!("/proc/sys/{key}")
+    } else {
+        format!("/proc/sys/{}", key.replace('.', "/"))
+    };
+    if !paths::is_plain(&path) {
+        return Err(Status::invalid(format!("sysctl {key:?} is no plain name")));
+    }
+    fs::write(&path, value).map_err(|error| Status::io(format!("sysctl {key}={value}"), &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caught_signals_are_read_from_the_mask() {
+        let status = "Name:\tsh\nSigIgn:\t0000000000004000\nSigCgt:\t0000000000004002\n";
+        assert!(catches(status, libc::SIGTERM));
+        assert!(catches(status, libc::SIGINT));
+        assert!(!catches(status, libc::SIGHUP));
+        assert!(!catches("", libc::SIGTERM));
+    }
+
+    #[test]
+    fn network_sysctls_stay_in_their_tree() {
+        assert!(set_network_sysctl("net/../kernel/hostname", "x").is_err());
+        assert!(set_network_sysctl("net..kernel", "x").is_err());
+    }
+}

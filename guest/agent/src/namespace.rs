@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The IPC and UTS namespaces that all containers of the sandbox share, kept alive by bind mounts.
+
+use crate::mount;
+use crate::paths;
+use crate::status::{Result, Status};
+use nix::mount::MsFlags;
+use nix::sched::{unshare, CloneFlags};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Debug)]
+pub struct Shared {
+    pub ipc: PathBuf,
+    pub uts: PathBuf,
+}
+
+/// Blocks the thread. On failure nothing is left.
+pub fn create(directory: &Path, hostname: &str) -> Result<Shared> {
+    paths::make_private_dir(directory)
+        .map_err(|error| Status::io("make the namespace directory", &error))?;
+    let shared = Shared {
+        ipc: directory.join("ipc"),
+        uts: directory.join("uts"),
+    };
+    let (worker, name) = (shared.clone(), hostname.to_string());
+    // Only a thread of its own can leave the agent's namespaces and end.
+    let joined = std::thread::Builder::new()
+        .name("namespaces".into())
+        .spawn(move || enter_and_bind(&worker, &name))
+        .map_err(|error| Status::io("start a thread", &error))?
+        .join();
+    let result = joined.unwrap_or_else(|_| Err(Status::internal("the namespace thread died")));
+    if let Err(status) = result {
+        remove(&shared);
+        return Err(status);
+    }
+    Ok(shared)
+}
+
+fn enter_and_bind(shared: &Shared, hostname: &str) -> Result<()> {
+    unshare(CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS)
+        .map_err(|errno| Status::errno("unshare IPC and UTS", errno))?;
+    if !hostname.is_empty() {
+        nix::unistd::sethostname(hostname)
+            .map_err(|errno| Status::errno(format!("set hostname {hostname:?}"), errno))?;
+    }
+    for (name, path) in [("ipc", &shared.ipc), ("uts", &shared.uts)] {
+        let action = || format!("bind namespace {name}");
+        File::create(path).map_err(|error| Status::io(action(), &error))?;
+        let source = format!("/proc/thread-self/ns/{name}");
+        nix::mount::mount(
+            Some(source.as_str()),
+            path,
+            None::<&str>,
+            MsFlags::MS_BIND,
+            None::<&str>,
+        )
+        .map_err(|errno| Status::errno(action(), errno))?;
+    }
+    Ok(())
+}
+
+pub fn remove(shared: &Shared) {
+    for path in [&shared.ipc, &shared.uts] {
+        if let Err(status) = mount::unmount(path) {
+            warning!("{status}");
+        }
+        let _ = fs::remove_file(path);
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One process of a container: its streams as the host uses them, and its end.
+
+use crate::console::ConsoleSocket;
+use crate::reaper::Exit;
+use crate::runtime::{Runtime, Streams};
+use crate::status::{Result, Status};
+use crate::stream::{Reader, Writer};
+use crate::sys;
+use nix::fcntl::{fcntl, FcntlArg};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::io::{AsRawFd, OwnedFd};
+
+pub struct Process {
+    pub pid: i32,
+    pub exit: Exit,
+    pub stdin: Writer,
+    pub stdout: Reader,
+    pub stderr: Reader,
+    /// The master side of the terminal, for its size.
+    terminal: Option<OwnedFd>,
+}
+
+/// What the runtime is to be given for the streams of a process that does not run yet.
+pub enum Wiring {
+    Pipes {
+        process: Option<Streams>,
+        agent: [OwnedFd; 3],
+    },
+    Terminal {
+        socket: ConsoleSocket,
+        size: Option<(u16, u16)>,
+    },
+}
+
+impl Wiring {
+    pub fn new(
+        process: &crate::proto::grpc::Process,
+        runtime: &Runtime,
+        pipe_size: usize,
+    ) -> Result<Wiring> {
+        let make = || -> io::Result<Wiring> {
+            if process.terminal {
+                let size = process.console_size.as_ref().and_then(|size| {
+                    Some((
+                        u16::try_from(size.height).ok()?,
+                        u16::try_from(size.width).ok()?,
+                    ))
+                });
+                return Ok(Wiring::Terminal {
+                    socket: ConsoleSocket::bind(runtime.private_file("tty"))?,
+                    size: size.filter(|(rows, columns)| *rows > 0 && *columns > 0),
+                });
+            }
+            let (stdin, stdin_agent) = sized_pipe(pipe_size)?;
+            let (stdout_agent, stdout) = sized_pipe(pipe_size)?;
+            let (stderr_agent, stderr) = sized_pipe(pipe_size)?;
+            Ok(Wiring::Pipes {
+                process: Some([stdin, stdout, stderr]),
+                agent: [stdin_agent, stdout_agent, stderr_agent],
+            })
+        };
+        make().map_err(|error| Status::io("make the streams of the process", &error))
+    }
+
+    /// Arguments for the runtime and the streams to start it with.
+    pub fn for_runtime(&mut self) -> (Vec<OsString>, Option<Streams>) {
+        match self {
+            Wiring::Pipes { process, .. } => (Vec::new(), process.take()),
+            Wiring::Terminal { socket, .. } => {
+                let path = socket.path().as_os_str().to_os_string();
+                (vec!["--console-socket".into(), path], None)
+            }
+        }
+    }
+
+    /// To be called once the runtime has left the process behind.
+    pub fn connect(self, pid: i32, exit: Exit) -> Result<Process> {
+        let make = || -> io::Result<Process> {
+            match self {
+                Wiring::Pipes {
+                    agent: [stdin, stdout, stderr],
+                    ..
+                } => Ok(Process {
+                    pid,
+                    exit,
+                    stdin: Writer::new(stdin)?,
+                    stdout: Reader::new(stdout)?,
+                    stderr: Reader::new(stderr)?,
+                    terminal: None,
+                }),
+                Wiring::Terminal { socket, size } => {
+                    let terminal = socket.receive()?;
+                    if let Some((rows, columns)) = size {
+                        sys::set_window_size(&terminal, rows, columns)?;
+                    }
+                    Ok(Process {
+                        pid,
+                        exit,
+                        stdin: Writer::new(terminal.try_clone()?)?,
+                        stdout: Reader::new(terminal.try_clone()?)?,
+                        stderr: Reader::ended(),
+                        terminal: Some(terminal),
+                    })
+                }
+            }
+        };
+        make().map_err(|error| Status::io("connect the streams of the process", &error))
+    }
+}
+
+impl Process {
+    /// No effect with a terminal: its input has no end.
+    pub fn close_stdin(&self) {
+        if self.terminal.is_none() {
+            self.stdin.close();
+        }
+    }
+
+    pub fn resize(&self, rows: u32, columns: u32) -> Result<()> {
+        let terminal = self
+            .terminal
+            .as_ref()
+            .ok_or_else(|| Status::precondition("the process has no terminal"))?;
+        match (u16::try_from(rows), u16::try_from(columns)) {
+            (Ok(rows), Ok(columns)) => sys::set_window_size(terminal, rows, columns)
+                .map_err(|error| Status::io("set the window size", &error)),
+            _ => Err(Status::invalid(format!(
+                "a window of {rows} rows and {columns} columns is too large"
+            ))),
+        }
+    }
+}
+
+fn sized_pipe(size: usize) -> io::Result<(OwnedFd, OwnedFd)> {
+    let pipe = sys::pipe()?;
+    // A smaller pipe works too, only slower.
+    if let Ok(size) = i32::try_from(size) {
+        let _ = fcntl(pipe.0.as_raw_fd(), FcntlArg::F_SETPIPE_SZ(size));
+    }
+    Ok(pipe)
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The sandbox: what all containers share, and the table of containers.
+//!
+//! `gate` is held exclusively while the sandbox is made or unmade and shared while a container is
+//! created, so that a container never begins in a sandbox that goes away.
+
+use crate::config::Config;
+use crate::container::{blocking, Container, Context};
+use crate::namespace::{self, Shared};
+use crate::proto::grpc;
+use crate::runtime::Runtime;
+use crate::status::{Result, Status};
+use crate::storage::Storages;
+use crate::{modules, paths, sys};
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{watch, RwLock};
+
+/// The part of the boot that runs behind the first answers: `None` until it has ended.
+pub type BootResult = Option<std::result::Result<(), String>>;
+
+pub struct Agent {
+    context: Arc<Context>,
+    boot: watch::Receiver<BootResult>,
+    gate: RwLock<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sandbox: Option<Sandbox>,
+    containers: HashMap<String, Arc<Container>>,
+}
+
+#[derive(Clone)]
+struct Sandbox {
+    shared: Option<Shared>,
+    storages: Vec<PathBuf>,
+}
+
+impl Agent {
+    pub fn new(config: Config, boot: watch::Receiver<BootResult>) -> std::io::Result<Agent> {
+        let runtime = Runtime::new(&config)?;
+        Ok(Agent {
+            context: Arc::new(Context {
+                config,
+                runtime,
+                storages: Storages::default(),
+            }),
+            boot,
+            gate: RwLock::new(()),
+            state: Mutex::default(),
+        })
+    }
+
+    async fn booted(&self) -> Result<()> {
+        let mut boot = self.boot.clone();
+        loop {
+            if let Some(result) = &*boot.borrow_and_update() {
+                return result.clone().map_err(|text| {
+                    Status::internal(format!("the guest did not boot fully: {text}"))
+                });
+            }
+            if boot.changed().await.is_err() {
+                return Err(Status::internal("the boot ended without a result"));
+            }
+        }
+    }
+
+    pub async fn create_sandbox(&self, request: grpc::CreateSandboxRequest) -> Result<()> {
+        if request.sandbox_pidns {
+            return Err(Status::unimplemented(
+                "sandbox_pidns: a PID namespace shared by the sandbox is not supported yet",
+            ));
+        }
+        if !request.guest_hook_path.is_empty() {
+            return Err(Status::unimplemented(
+                "guest_hook_path: guest hooks are not supported",
+            ));
+        }
+        let bad = |c: char| c.is_control() || c.is_whitespace();
+        if request.hostname.len() > 64 || request.hostname.contains(bad) {
+            return Err(Status::invalid(format!(
+                "hostname {:?} must have up to 64 printable characters",
+                request.hostname
+            )));
+        }
+        let _gate = self.gate.write().await;
+        if sys::lock(&self.state).sandbox.is_some() {
+            return Err(Status::exists("the sandbox exists already"));
+        }
+        self.booted().await?;
+        let context = self.context.clone();
+        let sandbox = blocking(move || make_sandbox(&context, &request)).await?;
+        sys::lock(&self.state).sandbox = Some(sandbox);
+        Ok(())
+    }
+
+    /// Nothing of the sandbox is left; without a sandbox there is nothing to do.
+    pub async fn destroy_sandbox(&self) -> Result<()> {
+        let _gate = self.gate.write().await;
+        let containers: Vec<_> = sys::lock(&self.state)
+            .containers
+            .values()
+            .cloned()
+            .collect();
+        for container in containers {
+            container.remove().await?;
+            sys::lock(&self.state).containers.remove(&container.id);
+        }
+        let sandbox = sys::lock(&self.state).sandbox.clone();
+        let context = self.context.clone();
+        blocking(move || {
+            if let Some(sandbox) = sandbox {
+                unmake_sandbox(&context, &sandbox)?;
+            }
+            // Whatever disk the host takes away next is written.
+            nix::unistd::sync();
+            Ok(())
+        })
+        .await?;
+        sys::lock(&self.state).sandbox = None;
+        Ok(())
+    }
+
+    pub async fn create_container(&self, request: grpc::CreateContainerRequest) -> Result<()> {
+        if request.sandbox_pidns || request.agent_pidns {
+            return Err(Status::unimplemented(
+                "sandbox_pidns and agent_pidns: shared PID namespaces are not supported yet",
+            ));
+        }
+        if let Some(device) = request.devices.first() {
+            return Err(Status::unimplemented(format!(
+                "device {}: devices of type {:?} are not supported yet",
+                device.container_path, device.r#type
+            )));
+        }
+        let container = Arc::new(Container::new(self.context.clone(), &request)?);
+        let _gate = self.gate.read().await;
+        let shared = self.sandbox()?.shared;
+        self.booted().await?;
+        let id = container.id.clone();
+        {
+            let mut state = sys::lock(&self.state);
+            if state.containers.contains_key(&id) {
+                return Err(Status::exists(format!("container {id} exists already")));
+            }
+            state.containers.insert(id.clone(), container.clone());
+        }
+        let result = container.create(request, shared).await;
+        if result.is_err() {
+            sys::lock(&self.state).containers.remove(&id);
+        }
+        result
+    }
+
+    pub async fn remove_container(&self, request: grpc::RemoveContainerRequest) -> Result<()> {
+        let container = self.container(&request.container_id)?;
+        match request.timeout {
+            0 => container.remove().await?,
+            seconds => {
+                let limit = Duration::from_secs(seconds.into());
+                tokio::time::timeout(limit, container.remove())
+                    .await
+                    .unwrap_or_else(|_| {
+                        Err(Status::deadline(format!(
+                            "container {} is not removed after {seconds} s",
+                            container.id
+                        )))
+                    })?
+            }
+        }
+        sys::lock(&self.state).containers.remove(&container.id);
+        Ok(())
+    }
+
+    fn sandbox(&self) -> Result<Sandbox> {
+        let state = sys::lock(&self.state);
+        let sandbox = state.sandbox.clone();
+        sandbox.ok_or_else(|| Status::precondition("the sandbox has not been created"))
+    }
+
+    pub fn container(&self, id: &str) -> Result<Arc<Container>> {
+        self.sandbox()?;
+        let container = sys::lock(&self.state).containers.get(id).cloned();
+        container.ok_or_else(|| Status::not_found(format!("container {id:?} does not exist")))
+    }
+}
+
+fn make_sandbox(context: &Context, request: &grpc::CreateSandboxRequest) -> Result<Sandbox> {
+    let config = &context.config;
+    for module in &request.kernel_modules {
+        modules::load_by_name(&module.name, &module.parameters)?;
+    }
+    let mut sandbox = Sandbox {
+        shared: None,
+        storages: Vec::new(),
+    };
+    let result = fill_sandbox(&mut sandbox, context, request);
+    if let Err(status) = result {
+        if let Err(second) = unmake_sandbox(context, &sandbox) {
+            warning!("sandbox: after a failed creation: {second}");
+        }
+        return Err(status);
+    }
+    info!(
+        "sandbox {} created in {}",
+        request.sandbox_id,
+        config.root.display()
+    );
+    Ok(sandbox)
+}
+
+fn fill_sandbox(
+    sandbox: &mut Sandbox,
+    context: &Context,
+    request: &grpc::CreateSandboxRequest,
+) -> Result<()> {
+    let config = &context.config;
+    paths::make_private_dir(&config.sandbox())
+        .map_err(|error| Status::io("make the sandbox directory", &error))?;
+    if config.guest {
+        let directory = config.private.join("ns");
+        sandbox.shared = Some(namespace::create(&directory, &request.hostname)?);
+    }
+    for storage in &request.storages {
+        sandbox
+            .storages
+            .push(context.storages.add(config, storage)?);
+    }
+    if !request.dns.is_empty() {
+        let mut text = request.dns.join("\n");
+        text.push('\n');
+        fs::write(config.sandbox().join("resolv.conf"), text)
+            .map_err(|error| Status::io("write resolv.conf", &error))?;
+    }
+    Ok(())
+}
+
+fn unmake_sandbox(context: &Context, sandbox: &Sandbox) -> Result<()> {
+    let config = &context.config;
+    context.storages.release_all(config)?;
+    if let Some(shared) = &sandbox.shared {
+        namespace::remove(shared);
+    }
+    paths::remove_tree(&config.root, &config.sandbox())
+        .map_err(|error| Status::io("remove the sandbox directory", &error))
+}

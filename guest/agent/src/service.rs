@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The methods of `grpc.AgentService` and `grpc.Health`.
+//!
+//! A call that changes something runs to its end even if its caller is gone: half a container helps
+//! nobody. A call that waits (streams, exit) ends with its caller.
+
+use crate::grpc::Frame;
+use crate::proto::grpc::{self, health_check_response::ServingStatus};
+use crate::sandbox::Agent;
+use crate::server::{Answer, Service};
+use crate::status::{Result, Status};
+use crate::{clock, details, rng};
+use bytes::Bytes;
+use prost::Message;
+use std::future::Future;
+use std::sync::Arc;
+
+impl Service for Agent {
+    fn call(self: Arc<Self>, path: &str, message: Bytes) -> Answer {
+        let path = path.to_string();
+        Box::pin(async move { dispatch(self, &path, message).await })
+    }
+}
+
+async fn dispatch(agent: Arc<Agent>, path: &str, message: Bytes) -> Result<Frame> {
+    if let Some(method) = path.strip_prefix("/grpc.AgentService/") {
+        return call(agent, method, message).await;
+    }
+    match path {
+        "/grpc.Health/Check" => {
+            decode::<grpc::CheckRequest>(message)?;
+            Frame::message(&grpc::HealthCheckResponse {
+                status: ServingStatus::Serving as i32,
+            })
+        }
+        "/grpc.Health/Version" => {
+            decode::<grpc::CheckRequest>(message)?;
+            Frame::message(&grpc::VersionCheckResponse {
+                grpc_version: details::API_VERSION.into(),
+                agent_version: details::VERSION.into(),
+            })
+        }
+        _ => Err(Status::unimplemented(format!("unknown method {path}"))),
+    }
+}
+
+async fn call(agent: Arc<Agent>, method: &str, message: Bytes) -> Result<Frame> {
+    match method {
+        "CreateSandbox" => {
+            let request = decode(message)?;
+            done(async move { agent.create_sandbox(request).await }).await
+        }
+        "DestroySandbox" => {
+            decode::<grpc::DestroySandboxRequest>(message)?;
+            done(async move { agent.destroy_sandbox().await }).await
+        }
+        "CreateContainer" => {
+            let request = decode(message)?;
+            done(async move { agent.create_container(request).await }).await
+        }
+        "StartContainer" => {
+            let request: grpc::StartContainerRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            done(async move { container.start().await }).await
+        }
+        "RemoveContainer" => {
+            let request = decode(message)?;
+            done(async move { agent.remove_container(request).await }).await
+        }
+        "ExecProcess" => {
+            let request: grpc::ExecProcessRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            done(async move { container.exec(request).await }).await
+        }
+        "SignalProcess" => {
+            let request: grpc::SignalProcessRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            container.signal(&request.exec_id, request.signal)?;
+            empty()
+        }
+        "WaitProcess" => {
+            let request: grpc::WaitProcessRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            let process = container.find(&request.exec_id)?;
+            let status = process.exit.wait().await;
+            container.reported(&request.exec_id);
+            Frame::message(&grpc::WaitProcessResponse { status })
+        }
+        "WriteStdin" => {
+            let request: grpc::WriteStreamRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            let process = container.find(&request.exec_id)?;
+            let length = process.stdin.write(&request.data).await?;
+            Frame::message(&grpc::WriteStreamResponse { len: length as u32 })
+        }
+        "CloseStdin" => {
+            let request: grpc::CloseStdinRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            container.find(&request.exec_id)?.close_stdin();
+            empty()
+        }
+        "ReadStdout" => {
+            let request: grpc::ReadStreamRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            let process = container.find(&request.exec_id)?;
+            process.stdout.read(request.len).await
+        }
+        "ReadStderr" => {
+            let request: grpc::ReadStreamRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            let process = container.find(&request.exec_id)?;
+            process.stderr.read(request.len).await
+        }
+        "TtyWinResize" => {
+            let request: grpc::TtyWinResizeRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            let process = container.find(&request.exec_id)?;
+            process.resize(request.row, request.column)?;
+            empty()
+        }
+        "GetGuestDetails" => Frame::message(&details::of_guest(&decode(message)?)),
+        "ReseedRandomDev" => {
+            let request: grpc::ReseedRandomDevRequest = decode(message)?;
+            rng::reseed(&request.data)?;
+            empty()
+        }
+        "SetGuestDateTime" => {
+            let request: grpc::SetGuestDateTimeRequest = decode(message)?;
+            clock::set(request.sec, request.usec)?;
+            empty()
+        }
+        _ => Err(Status::unimplemented(format!(
+            "method {method} is not implemented"
+        ))),
+    }
+}
+
+fn decode<M: Message + Default>(message: Bytes) -> Result<M> {
+    M::decode(message).map_err(|error| Status::invalid(format!("malformed request: {error}")))
+}
+
+fn empty() -> Result<Frame> {
+    Frame::message(&())
+}
+
+/// Completes in a task of its own, whatever happens to the caller.
+async fn done(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<Frame> {
+    match tokio::spawn(work).await {
+        Ok(result) => result.and_then(|()| empty()),
+        Err(error) => Err(Status::internal(format!("lost work: {error}"))),
+    }
+}

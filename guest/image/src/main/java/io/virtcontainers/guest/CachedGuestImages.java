@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.guest;
+
+import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestImage;
+import io.virtcontainers.spi.GuestImages;
+import io.virtcontainers.spi.Phases;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** Guest images and root file systems out of one cache. Thread-safe, also between processes. */
+final class CachedGuestImages implements GuestImages {
+    private final ImageCache cache;
+    private final GuestImageBuilder guests;
+    private final RootfsImageBuilder rootfs;
+
+    CachedGuestImages(ImageCache cache, Host host) {
+        this.cache = cache;
+        this.guests = new GuestImageBuilder(cache, host);
+        this.rootfs = new RootfsImageBuilder(cache, host);
+    }
+
+    @Override
+    public GuestImage guestImage(Optional<Path> kernel, Phases phases, Deadline deadline) {
+        try {
+            cache.prepare();
+            return guests.image(kernel, phases, deadline);
+        } catch (IOException e) {
+            throw IoFailures.toVirtException("make the guest image in " + cache.root(), e);
+        }
+    }
+
+    @Override
+    public Path rootfsImage(Path directory, Phases phases, Deadline deadline) {
+        try {
+            cache.prepare();
+            return rootfs.image(directory, phases, deadline);
+        } catch (IOException e) {
+            throw IoFailures.toVirtException("make the image of " + directory + " in " + cache.root(), e);
+        }
+    }
+}

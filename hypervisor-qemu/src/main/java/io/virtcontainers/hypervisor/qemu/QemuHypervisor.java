@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.hypervisor.qemu;
+
+import io.netty.channel.EventLoop;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.virtcontainers.HypervisorException;
+import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.Hypervisor;
+import io.virtcontainers.spi.Phases;
+import io.virtcontainers.spi.VirtualMachine;
+import io.virtcontainers.spi.VmConfig;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * QEMU. Two daemon threads serve all its machines: an event loop for their QMP connections and consoles, and one that
+ * starts processes (see {@link ProcessLauncher}). Both begin with the first launch.
+ */
+final class QemuHypervisor implements Hypervisor {
+    private static final Logger log = LoggerFactory.getLogger(QemuHypervisor.class);
+    private static final long CLOSE_SECONDS = 5;
+
+    private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
+            1, new DefaultThreadFactory("virtcontainers-qemu", true), NioIoHandler.newFactory());
+    private final ProcessLauncher launcher;
+    private final QemuInstallations installations;
+    private final Accelerators accelerators;
+    private final QemuLaunch launch;
+
+    QemuHypervisor(Path cacheDirectory) {
+        EventLoop loop = loops.next();
+        HostFacts facts = new HostFacts(cacheDirectory);
+        this.launcher = new ProcessLauncher(loop);
+        this.installations = new QemuInstallations(launcher, facts);
+        this.accelerators = new Accelerators(Path.of("/dev/kvm"), new AcceleratorProbe(launcher), facts);
+        this.launch = new QemuLaunch(launcher, loop);
+    }
+
+    @Override
+    public VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline) {
+        if (loops.isShuttingDown()) {
+            throw new HypervisorException("cannot launch sandbox " + config.sandboxId() + ": the hypervisor is closed");
+        }
+        SandboxFiles files = new SandboxFiles(config.directory());
+        files.requireShortSocketPaths();
+        QemuInstallation qemu = installations.find(config.settings().binary(), deadline);
+        boolean kvm = accelerators.useKvm(config.settings().accelerator(), qemu, phases, deadline);
+        List<String> commandLine = QemuCommandLine.of(qemu, kvm, config);
+        Phases.Phase phase = phases.begin("qemu.launch");
+        try {
+            QemuMachine machine = launch.start(config.sandboxId(), commandLine, files, deadline);
+            log.info(
+                    "qemu launched sandbox={} pid={} accelerator={} version={}",
+                    config.sandboxId(),
+                    machine.pid(),
+                    kvm ? "kvm" : "tcg",
+                    qemu.version());
+            return machine;
+        } finally {
+            phase.close();
+        }
+    }
+
+    @Override
+    public void reap(Path sandboxDirectory, Deadline deadline) {
+        OrphanReaper.reap(sandboxDirectory, deadline);
+    }
+
+    @Override
+    public void close() {
+        launcher.close();
+        loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(CLOSE_SECONDS, TimeUnit.SECONDS);
+    }
+}

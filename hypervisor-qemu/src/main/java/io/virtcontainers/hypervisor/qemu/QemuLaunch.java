@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.hypervisor.qemu;
+
+import io.netty.channel.EventLoop;
+import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.Diagnostics;
+import io.virtcontainers.HypervisorException;
+import io.virtcontainers.VirtException;
+import io.virtcontainers.spi.Deadline;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Starts one QEMU and waits until it takes QMP commands, or has ended and says why. The guest boots meanwhile. If it
+ * fails, no process and no socket of it is left.
+ */
+final class QemuLaunch {
+    private static final Logger log = LoggerFactory.getLogger(QemuLaunch.class);
+
+    /** QEMU closes its sockets before it ends: how long to wait for the exit code, which explains it. */
+    private static final Duration EXIT_AFTER_CLOSE = Duration.ofSeconds(1);
+
+    private static final Duration KILL = Duration.ofSeconds(5);
+
+    private final ProcessLauncher launcher;
+    private final EventLoop loop;
+
+    QemuLaunch(ProcessLauncher launcher, EventLoop loop) {
+        this.launcher = launcher;
+        this.loop = loop;
+    }
+
+    QemuMachine start(String sandboxId, List<String> commandLine, SandboxFiles files, Deadline deadline) {
+        log.debug("qemu starts sandbox={} command={}", sandboxId, commandLine);
+        Sockets sockets = new Sockets(files, loop, deadline);
+        try {
+            ManagedProcess process = launcher.start(commandLine, files.directory(), deadline);
+            try {
+                awaitReady(process, sockets, deadline);
+                return new QemuMachine(sandboxId, process, sockets, files, loop);
+            } catch (VirtException e) {
+                Diagnostics diagnostics = new Diagnostics(
+                        "",
+                        sockets.console(),
+                        process.output(),
+                        sockets.events().last());
+                if (!process.killAndWait(KILL)) {
+                    log.error("qemu survived SIGKILL sandbox={} pid={}", sandboxId, process.pid());
+                }
+                throw e.withDiagnostics(diagnostics);
+            }
+        } catch (RuntimeException e) {
+            sockets.close();
+            throw e;
+        }
+    }
+
+    private static void awaitReady(ManagedProcess process, Sockets sockets, Deadline deadline) {
+        CompletableFuture<Void> ready = sockets.qmp().ready();
+        // Whichever comes first; which one it was is asked below.
+        CompletableFuture<Void> decided = new CompletableFuture<>();
+        var unused2 = ready.whenComplete((nothing, error) -> decided.complete(null));
+        var unused = process.exit().thenAccept(code -> decided.complete(null));
+        deadline.await(decided, "QEMU's greeting on its QMP socket");
+        if (ready.isDone() && !ready.isCompletedExceptionally()) {
+            return;
+        }
+        process.expectExit();
+        int exitCode;
+        try {
+            exitCode = deadline.atMost(EXIT_AFTER_CLOSE).await(process.exit(), "the end of QEMU");
+        } catch (DeadlineExceededException stillRuns) {
+            deadline.await(ready, "QEMU's greeting on its QMP socket");
+            throw stillRuns;
+        }
+        throw new HypervisorException("QEMU did not start, it "
+                + (exitCode > 128 ? "was killed by signal " + (exitCode - 128) : "exited with code " + exitCode) + ": "
+                + ExitReason.lastWords(process.output()));
+    }
+}

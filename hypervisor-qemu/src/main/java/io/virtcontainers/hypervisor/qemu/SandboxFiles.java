@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.hypervisor.qemu;
+
+import io.virtcontainers.InvalidConfigException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/**
+ * Where QEMU's files are in a sandbox directory. The engine deletes the directory, so nobody deletes them one by one.
+ *
+ * @param directory absolute and normalised, so that the same directory always gives the same command line
+ */
+record SandboxFiles(Path directory) {
+    /** The size of {@code sun_path} on Linux, without its terminating zero. */
+    private static final int MAX_SOCKET_PATH_BYTES = 107;
+
+    SandboxFiles {
+        directory = directory.toAbsolutePath().normalize();
+    }
+
+    Path pidFile() {
+        return directory.resolve("qemu.pid");
+    }
+
+    Path qmpSocket() {
+        return directory.resolve("qmp.sock");
+    }
+
+    Path consoleSocket() {
+        return directory.resolve("console.sock");
+    }
+
+    Path agentSocket() {
+        return directory.resolve("agent.sock");
+    }
+
+    /** @throws InvalidConfigException if a socket's path is longer than Linux allows */
+    void requireShortSocketPaths() {
+        String longest = consoleSocket().toString();
+        int bytes = longest.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes > MAX_SOCKET_PATH_BYTES) {
+            throw new InvalidConfigException(
+                    "socket path",
+                    longest,
+                    "has " + bytes + " bytes but Linux allows " + MAX_SOCKET_PATH_BYTES
+                            + "; use a state directory with a shorter path, or a shorter sandbox id");
+        }
+    }
+}

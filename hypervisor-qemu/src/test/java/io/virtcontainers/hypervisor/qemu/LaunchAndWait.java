@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.hypervisor.qemu;
+
+import io.virtcontainers.spi.GuestImage;
+import io.virtcontainers.spi.VirtualMachine;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+
+/** A program that owns a virtual machine, tells its pid and waits to be killed. */
+final class LaunchAndWait {
+    private LaunchAndWait() {}
+
+    public static void main(String[] arguments) throws InterruptedException {
+        GuestImage image = new GuestImage(Path.of(arguments[2]), Path.of(arguments[3]), "");
+        QemuHypervisor hypervisor = new QemuHypervisor(Path.of(arguments[1]));
+        VirtualMachine machine = hypervisor.launch(
+                TestGuest.config(Path.of(arguments[0]), image, ""), TestGuest.NO_PHASES, TestGuest.seconds(30));
+        new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), true).println("pid " + machine.pid());
+        new CountDownLatch(1).await();
+    }
+}

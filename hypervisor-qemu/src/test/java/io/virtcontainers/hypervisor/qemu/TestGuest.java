@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.hypervisor.qemu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.virtcontainers.Accelerator;
+import io.virtcontainers.HypervisorConfig;
+import io.virtcontainers.MemorySize;
+import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestImage;
+import io.virtcontainers.spi.Phases;
+import io.virtcontainers.spi.VmConfig;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** A kernel of this host with a small init of busybox that does what {@code test=} on the kernel's command line says. */
+final class TestGuest {
+    static final Phases NO_PHASES = name -> () -> {};
+
+    private static final Path BUSYBOX = Path.of("/bin/busybox");
+    private static final List<String> MODULES = List.of(
+            "drivers/virtio/virtio_ring.ko",
+            "drivers/virtio/virtio.ko",
+            "drivers/virtio/virtio_pci_modern_dev.ko",
+            "drivers/virtio/virtio_pci_legacy_dev.ko",
+            "drivers/virtio/virtio_pci.ko",
+            "drivers/char/virtio_console.ko",
+            "drivers/block/virtio_blk.ko");
+
+    private static final String INIT = """
+            #!/bin/busybox sh
+            b=/bin/busybox
+            $b mount -t devtmpfs none /dev
+            $b mount -t proc none /proc
+            $b mount -t sysfs none /sys
+            for i in 0 1 2 3 4 5 6; do $b insmod /modules/$i.ko || echo "insmod $i failed"; done
+            test=$($b sed -n 's/.*test=\\([a-z]*\\).*/\\1/p' /proc/cmdline)
+            echo "GUEST READY test=$test"
+            case "$test" in
+            panic) exit 3 ;;
+            poweroff) $b poweroff -f ;;
+            flood) while :; do $b cat /modules/0.ko; done ;;
+            echo) exec 3<>/dev/vport0p1; $b head -c 5 <&3 >&3 ;;
+            esac
+            before=
+            while :; do
+                now=
+                for disk in /sys/block/vd*; do
+                    [ -e "$disk" ] && now="$now $($b readlink $disk | $b sed 's#.*pci0000:00/##; s#/virtio.*/#=#')"
+                done
+                [ "$now" = "$before" ] || echo "DISKS:$now."
+                before=$now
+                $b usleep 10000
+            done
+            """;
+
+    private TestGuest() {}
+
+    static GuestImage image(Path directory) {
+        Path kernel = kernel();
+        String release = kernel.getFileName().toString().replaceFirst("vmlinu[xz]-", "");
+        Path modules = Stream.of(kernel.resolveSibling("../lib/modules"), Path.of("/lib/modules"))
+                .map(parent -> parent.resolve(release).resolve("kernel"))
+                .filter(Files::isDirectory)
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no modules for " + kernel + ": run make setup"));
+        Initrd initrd = new Initrd();
+        for (String name : List.of("bin", "dev", "proc", "sys", "modules")) {
+            initrd.directory(name);
+        }
+        Path file = directory.resolve("test-initrd");
+        try {
+            initrd.characterDevice("dev/console", 5, 1)
+                    .program("bin/busybox", BUSYBOX)
+                    .program("init", INIT.getBytes(StandardCharsets.UTF_8));
+            for (int i = 0; i < MODULES.size(); i++) {
+                initrd.program("modules/" + i + ".ko", modules.resolve(MODULES.get(i)));
+            }
+            initrd.writeTo(file);
+        } catch (IOException e) {
+            throw new AssertionError("cannot make the test initrd (is busybox-static installed?)", e);
+        }
+        return new GuestImage(kernel, file, release);
+    }
+
+    /** Fails, never skips: a suite that boots nothing proves nothing. */
+    private static Path kernel() {
+        Optional<String> property = Optional.ofNullable(System.getProperty("virtcontainers.test.kernel"));
+        if (property.isPresent()) {
+            return Path.of(property.get());
+        }
+        Path cache = Optional.ofNullable(System.getenv("VIRTCONTAINERS_CACHE"))
+                .map(Path::of)
+                .orElse(Path.of(System.getProperty("user.home"), ".cache", "virtcontainers"));
+        List<Path> directories = new ArrayList<>();
+        list(cache.resolve("kernel")).forEach(directory -> directories.add(directory.resolve("boot")));
+        directories.add(Path.of("/boot"));
+        return directories.stream()
+                .flatMap(directory -> list(directory).stream())
+                .filter(file -> file.getFileName().toString().startsWith("vmlinuz-"))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no guest kernel in " + directories + ": run make setup"));
+    }
+
+    private static List<Path> list(Path directory) {
+        if (!Files.isDirectory(directory)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.sorted().toList();
+        } catch (IOException e) {
+            throw new AssertionError("cannot list " + directory, e);
+        }
+    }
+
+    static VmConfig config(Path directory, GuestImage image, String test) {
+        return new VmConfig(
+                "demo",
+                directory,
+                1,
+                MemorySize.mib(128),
+                HypervisorConfig.defaults().withAccelerator(Accelerator.TCG),
+                image,
+                test.isEmpty() ? List.of() : List.of("test=" + test));
+    }
+
+    static Deadline seconds(long seconds) {
+        return Deadline.after(Duration.ofSeconds(seconds));
+    }
+
+    /** Whether a process is dead: gone, or a zombie that its parent has not reaped. */
+    static boolean isDead(long pid) {
+        try {
+            String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
+            return stat.substring(stat.lastIndexOf(')')).startsWith(") Z");
+        } catch (IOException e) {
+            return true;
+        }
+    }
+
+    static void assertDead(long pid) {
+        assertThat(isDead(pid)).as("process %d is dead", pid).isTrue();
+    }
+}
