@@ -13,6 +13,8 @@ pub struct Config {
     pub pipe_size: usize,
     /// The OCI runtime; an absolute path, else the spawn is not a vfork.
     pub runtime: PathBuf,
+    /// Where the runtime keeps its state when it runs as root.
+    pub runtime_state: PathBuf,
     /// What the host addresses: bundles, storages, shared files. On its own tmpfs in the guest,
     /// so that a container that fills its writable layer cannot stop the agent.
     pub root: PathBuf,
@@ -36,6 +38,7 @@ impl Config {
             hotplug_timeout: Duration::from_secs(3),
             pipe_size: 1 << 20,
             runtime: PathBuf::from(runtime),
+            runtime_state: PathBuf::from("/run/crun"),
             root: PathBuf::from("/run/kata-containers"),
             private: PathBuf::from("/run/virtcontainers"),
             cgroup: PathBuf::from("/sys/fs/cgroup"),

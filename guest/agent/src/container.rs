@@ -205,8 +205,7 @@ impl Container {
     pub async fn start(&self) -> Result<()> {
         let _operation = self.operation.write().await;
         self.require("start", Phase::Created)?;
-        let arguments = vec!["start".into(), self.id.clone().into()];
-        self.context.runtime.run(arguments).await?;
+        self.context.runtime.start(&self.id).await?;
         self.set_phase(Phase::Running);
         Ok(())
     }

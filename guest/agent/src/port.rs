@@ -104,7 +104,14 @@ impl Port for FilePort {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        // Output for a host that has left would be read by the one that comes next.
+        if let Poll::Ready(Err(error)) = self.poll_events(cx) {
+            return Poll::Ready(Err(error));
+        }
         loop {
+            if self.hung_up {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
             if self.writable {
                 match self.file.write(buf) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -113,10 +120,6 @@ impl Port for FilePort {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     result => return Poll::Ready(result),
                 }
-            }
-            // Without a host the port never gets writable, and the reader may be waiting for us.
-            if self.hung_up {
-                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
             ready!(self.poll_events(cx))?;
         }

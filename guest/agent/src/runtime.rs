@@ -7,13 +7,14 @@ use crate::reaper::{Exit, Moment, Reaper};
 use crate::status::{Code, Result, Status};
 use crate::sys;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::io::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The runtime only sets up or tears down; one that takes this long hangs.
@@ -25,7 +26,13 @@ pub type Streams = [OwnedFd; 3];
 
 pub struct Runtime {
     program: PathBuf,
+    /// A sealed copy of the program in memory, made by the first run. The runtime protects itself
+    /// from containers by copying and executing itself anew, unless it finds itself sealed.
+    sealed: Mutex<Option<File>>,
+    seal: bool,
     private: PathBuf,
+    /// Where the runtime keeps its state.
+    state: PathBuf,
     pub reaper: Arc<Reaper>,
 }
 
@@ -33,9 +40,26 @@ impl Runtime {
     pub fn new(config: &Config) -> std::io::Result<Runtime> {
         Ok(Runtime {
             program: config.runtime.clone(),
+            sealed: Mutex::new(None),
+            seal: config.guest,
             private: config.private.clone(),
+            state: config.runtime_state.clone(),
             reaper: Reaper::get()?,
         })
+    }
+
+    fn executable(&self) -> PathBuf {
+        let mut sealed = sys::lock(&self.sealed);
+        if self.seal && sealed.is_none() {
+            match sys::sealed_copy(&self.program) {
+                Ok(copy) => *sealed = Some(copy),
+                Err(error) => warning!("copy of {}: {error}", self.program.display()),
+            }
+        }
+        match &*sealed {
+            Some(copy) => PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd())),
+            None => self.program.clone(),
+        }
     }
 
     /// A fresh file name that only the agent knows.
@@ -47,6 +71,21 @@ impl Runtime {
 
     pub async fn run(&self, arguments: Vec<OsString>) -> Result<()> {
         self.execute(arguments, None).await
+    }
+
+    /// Lets a created container run.
+    ///
+    /// crun's init waits for a byte in a FIFO, and `crun start` does no more than write it: the
+    /// process is saved. Where the FIFO is not as expected, the runtime is asked in the usual way.
+    pub async fn start(&self, id: &str) -> Result<()> {
+        let fifo = self.state.join(id).join("exec.fifo");
+        match release(&fifo) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                debug!("{}: {error}, falling back to the runtime", fifo.display());
+                self.execute(vec!["start".into(), id.into()], None).await
+            }
+        }
     }
 
     /// Runs `create` or `exec`, which leave a process behind, and takes over that process.
@@ -76,7 +115,7 @@ impl Runtime {
         };
         let log = sys::memfd(Default::default())
             .map_err(|error| Status::io("make the log of the runtime", &error))?;
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(self.executable());
         command
             .arg("--log")
             .arg(format!(
@@ -121,6 +160,17 @@ impl Runtime {
     }
 }
 
+fn release(fifo: &Path) -> std::io::Result<()> {
+    // Fails at once when nobody waits, instead of waiting for somebody.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(fifo)?;
+    // Its absence is what tells the runtime that the container runs.
+    fs::remove_file(fifo)?;
+    file.write_all(b"0")
+}
+
 fn read_pid(path: &Path) -> Result<i32> {
     let text = fs::read_to_string(path)
         .map_err(|error| Status::io("read the runtime's pid file", &error))?;
@@ -150,6 +200,7 @@ fn failure(action: &str, status: i32, text: &str) -> Status {
     }
     if about_command
         && (text.contains("Permission denied")
+            || text.contains("Operation not permitted")
             || text.contains("not executable")
             || text.contains("Is a directory"))
     {

@@ -237,8 +237,8 @@ mod tests {
     use super::*;
     use crate::proto::grpc::ReadStreamResponse;
     use crate::status::Code;
-    use bytes::Buf;
     use crate::testing::is_pending;
+    use bytes::Buf;
     use prost::Message;
     use std::fs::File;
     use std::io::{Read, Write};

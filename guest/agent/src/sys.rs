@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::io::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks; a poisoned lock cannot be seen, because a panic ends the process.
@@ -22,6 +23,21 @@ pub fn owned(fd: RawFd) -> OwnedFd {
 pub fn memfd(name: &CStr) -> io::Result<File> {
     let flags = nix::sys::memfd::MemFdCreateFlag::MFD_CLOEXEC;
     Ok(owned(nix::sys::memfd::memfd_create(name, flags)?).into())
+}
+
+/// A copy of a file that nobody can change.
+pub fn sealed_copy(path: &Path) -> io::Result<File> {
+    use nix::fcntl::{fcntl, FcntlArg, SealFlag};
+    use nix::sys::memfd::{memfd_create, MemFdCreateFlag};
+    let flags = MemFdCreateFlag::MFD_CLOEXEC | MemFdCreateFlag::MFD_ALLOW_SEALING;
+    let mut copy = File::from(owned(memfd_create(Default::default(), flags)?));
+    io::copy(&mut File::open(path)?, &mut copy)?;
+    let seals = SealFlag::F_SEAL_SEAL
+        | SealFlag::F_SEAL_SHRINK
+        | SealFlag::F_SEAL_GROW
+        | SealFlag::F_SEAL_WRITE;
+    fcntl(copy.as_raw_fd(), FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(copy)
 }
 
 /// A pipe, as (read end, write end), both closed on exec.

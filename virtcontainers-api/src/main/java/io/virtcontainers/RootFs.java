@@ -8,7 +8,8 @@ public sealed interface RootFs {
 
     /**
      * A directory of the host. It is packed once into a read-only EROFS image, which is cached by content; the container
-     * writes to an overlay in the guest's memory that ends with the container.
+     * writes to an overlay in the guest's memory that ends with the container. Extended attributes are not packed, so file
+     * capabilities are lost; if the caller is not root, all files belong to root in the container.
      *
      * @param path an existing directory, readable by the caller with all that is in it
      */

@@ -138,18 +138,24 @@ class SandboxVmTest {
 
     @Test
     void repeatedUseLeaksNoDescriptorsThreadsOrFiles() throws IOException {
-        fixture.sandbox("warm-up").delete();
+        cycle();
         long descriptors = descriptors();
         int threads = Thread.getAllStackTraces().size();
         for (int i = 0; i < 5; i++) {
-            try (Sandbox sandbox = fixture.sandbox("cycle")) {
-                assertThat(output(fixture.container(sandbox, "c", "echo", "x"))).isEqualTo("x\n");
-            }
+            cycle();
         }
-        await().atMost(SOON).untilAsserted(() -> {
-            assertThat(descriptors()).isLessThanOrEqualTo(descriptors);
-            assertThat(Thread.getAllStackTraces().size()).isLessThanOrEqualTo(threads);
+        await().atMost(SOON).pollInSameThread().untilAsserted(() -> {
+            assertThat(descriptors()).as("descriptors").isLessThanOrEqualTo(descriptors);
+            assertThat(Thread.getAllStackTraces().size())
+                    .as("threads: %s", Thread.getAllStackTraces().keySet())
+                    .isLessThanOrEqualTo(threads);
         });
+    }
+
+    private void cycle() throws IOException {
+        try (Sandbox sandbox = fixture.sandbox("cycle")) {
+            assertThat(output(fixture.container(sandbox, "c", "echo", "x"))).isEqualTo("x\n");
+        }
     }
 
     private static long descriptors() throws IOException {
@@ -166,6 +172,7 @@ class SandboxVmTest {
                             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                             "-XX:TieredStopAtLevel=1",
                             "-XX:+UseSerialGC",
+                            "-Dlogback.configurationFile=" + System.getProperty("logback.configurationFile"),
                             "-cp",
                             System.getProperty("java.class.path"),
                             OrphanMaker.class.getName(),

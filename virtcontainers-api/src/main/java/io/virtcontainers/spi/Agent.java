@@ -49,7 +49,7 @@ public interface Agent extends AutoCloseable {
     void signalContainer(String containerId, Signal signal, Deadline deadline);
 
     /**
-     * Starts a further process in a container (ExecProcess).
+     * Starts a further process in a container (ExecProcess). After a deadline or an interrupt it is unknown whether it runs.
      *
      * @param execId unique in the container
      */

@@ -16,10 +16,13 @@ public interface GuestImages {
     GuestImage guestImage(Optional<Path> kernel, Phases phases, Deadline deadline);
 
     /**
-     * The EROFS image of a directory; made at the first call for this content, then taken from the cache.
+     * The EROFS image of a directory; made at the first call for this content, then taken from the cache. Has names, types,
+     * modes, owners and contents, but no extended attributes (so no file capabilities); for a caller who is not root all
+     * belongs to root in the image.
      *
      * @throws io.virtcontainers.InvalidConfigException if the directory is missing or not wholly readable
      * @throws io.virtcontainers.HostSetupException if the host lacks {@code mkfs.erofs}
+     * @throws io.virtcontainers.VirtException if the directory keeps changing while it is packed
      */
     Path rootfsImage(Path directory, Phases phases, Deadline deadline);
 }

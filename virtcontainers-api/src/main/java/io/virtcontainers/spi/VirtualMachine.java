@@ -21,10 +21,17 @@ public interface VirtualMachine {
      * @return where the guest finds it, in the notation of the Kata agent: the slots of the bridge and of the device in
      *     two-digit hex, {@code 02/1e}
      * @throws io.virtcontainers.HypervisorException if the machine refuses it or has no free slot
+     * @throws io.virtcontainers.DeadlineExceededException if the machine did not answer in time; the id and its slot then
+     *     stay taken until {@link #removeBlockDevice} or {@link #stop}
      */
     String addBlockDevice(String id, Path image, boolean readOnly, Deadline deadline);
 
-    /** Unplugs a disk: returns when the guest has let go of it. Does nothing if there is no such disk. */
+    /**
+     * Unplugs a disk: returns when the guest has let go of it. Does nothing if there is no such disk.
+     *
+     * @throws io.virtcontainers.DeadlineExceededException if the guest does not let go; its slot stays taken, and another
+     *     call waits on
+     */
     void removeBlockDevice(String id, Deadline deadline);
 
     /** Completes with the reason when the machine has ended, asked to or not. Never completes exceptionally. */
@@ -34,7 +41,8 @@ public interface VirtualMachine {
     Diagnostics diagnostics();
 
     /**
-     * Ends the machine, by ever harder means, and returns when its process is proven dead. Does nothing if it is.
+     * Ends the machine, by ever harder means, and returns when its process is proven dead. Does nothing if it is. The last
+     * means, SIGKILL, gets a second of its own where the deadline leaves none.
      *
      * @throws io.virtcontainers.HypervisorException if it survives even SIGKILL within the deadline
      */

@@ -49,9 +49,12 @@ final class ProcessExit {
         return ended;
     }
 
-    /** A copy, so that what its owner does to it harms nobody else; completes on a callback thread. */
+    /**
+     * A copy, so that what its owner does to it harms nobody else; completes on a callback thread. Is done at once if the
+     * end is known, so that it never lags behind a wait that has returned.
+     */
     CompletableFuture<ExitStatus> onExit() {
-        return forUsers.copy();
+        return (ended.isDone() ? ended : forUsers).copy();
     }
 
     private void ask() {

@@ -17,7 +17,8 @@ import java.util.Map;
 /**
  * Runs mkfs.erofs. The same tree gives the same image: fixed id, fixed time of creation; files keep their own times.
  *
- * <p>Not compressed: see the numbers at {@link #command}. Sockets, pipes and device nodes are packed as they are.
+ * <p>Not compressed: the guest (emulated, kernel 6.1) reads a large file at 440 MB/s, of an lz4 image at 150 MB/s, small
+ * files as fast from both; lz4 halves the image, but takes twice as long to pack. Sockets, pipes and device nodes are packed as they are.
  * Extended attributes are left out: Java can read only some of them, so they could not be part of the cache's key.
  */
 final class ErofsPacker {

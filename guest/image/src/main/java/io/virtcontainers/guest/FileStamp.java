@@ -31,8 +31,6 @@ record FileStamp(
     private static final String ATTRIBUTES = "unix:mode,uid,gid,size,ino,dev,rdev,nlink,lastModifiedTime,ctime";
     static final String ABSENT = "absent";
 
-    private static final int TYPE_MASK = 0170000;
-
     /** Timestamps may be this coarse: a file that changed later than this before it was looked at may change unseen. */
     private static final long COARSEST_CLOCK_SECONDS = 2;
 
@@ -69,7 +67,7 @@ record FileStamp(
     }
 
     FileType type() {
-        return FileType.of(mode & TYPE_MASK);
+        return FileType.ofMode(mode);
     }
 
     /** Permission bits with set-user-id, set-group-id and sticky. */
@@ -79,20 +77,11 @@ record FileStamp(
 
     /** Whether every change after {@code lookedAt} must give another stamp. */
     boolean isSettled(Instant lookedAt) {
-        return changed.isBefore(lookedAt.minusSeconds(COARSEST_CLOCK_SECONDS));
+        return isSettled(changed, lookedAt);
     }
 
-    void addTo(Sha256 sha) {
-        sha.add(mode)
-                .add(uid)
-                .add(gid)
-                .add(size)
-                .add(inode)
-                .add(device)
-                .add(specialDevice)
-                .add(links);
-        sha.add(modified.getEpochSecond()).add(modified.getNano());
-        sha.add(changed.getEpochSecond()).add(changed.getNano());
+    static boolean isSettled(Instant changed, Instant lookedAt) {
+        return changed.isBefore(lookedAt.minusSeconds(COARSEST_CLOCK_SECONDS));
     }
 
     /** As seconds and nanoseconds: the usual text form would load the JDK's whole date formatter. */

@@ -11,6 +11,8 @@ enum FileType {
     FIFO(0010000),
     SOCKET(0140000);
 
+    private static final int TYPE_MASK = 0170000;
+
     private final int bits;
 
     FileType(int bits) {
@@ -21,7 +23,8 @@ enum FileType {
         return bits;
     }
 
-    static FileType of(int bits) {
+    static FileType ofMode(int mode) {
+        int bits = mode & TYPE_MASK;
         for (FileType type : values()) {
             if (type.bits == bits) {
                 return type;

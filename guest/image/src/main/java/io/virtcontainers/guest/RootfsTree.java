@@ -81,15 +81,8 @@ final class RootfsTree {
     private void visit(Path file, String name) throws IOException {
         Waits.check(deadline, "the reading of " + root);
         try {
-            FileStamp stamp = FileStamp.of(file, LinkOption.NOFOLLOW_LINKS);
             sha.add(name);
-            if (readContent) {
-                addContent(file, stamp);
-            } else {
-                stamp.addTo(sha);
-                settled &= stamp.isSettled(lookedAt);
-            }
-            if (stamp.type() == FileType.DIRECTORY) {
+            if ((readContent ? addContent(file) : addStamp(file)) == FileType.DIRECTORY) {
                 List<Path> children = list(file);
                 sha.add(children.size());
                 for (Path child : children) {
@@ -106,7 +99,15 @@ final class RootfsTree {
         }
     }
 
-    private void addContent(Path file, FileStamp stamp) throws IOException {
+    private FileType addStamp(Path file) throws IOException {
+        QuickStamp stamp = QuickStamp.of(file);
+        stamp.addTo(sha);
+        settled &= stamp.isSettled(lookedAt);
+        return stamp.type();
+    }
+
+    private FileType addContent(Path file) throws IOException {
+        FileStamp stamp = FileStamp.of(file, LinkOption.NOFOLLOW_LINKS);
         FileType type = stamp.type();
         sha.add(type.bits()).add(stamp.permissions());
         if (keepOwners) {
@@ -124,6 +125,7 @@ final class RootfsTree {
             case CHARACTER_DEVICE, BLOCK_DEVICE -> sha.add(stamp.specialDevice());
             case DIRECTORY, FIFO, SOCKET -> {}
         }
+        return type;
     }
 
     private void addBytes(Path file, long size) throws IOException {

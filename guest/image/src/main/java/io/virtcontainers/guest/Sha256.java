@@ -9,7 +9,10 @@ import java.util.HexFormat;
 /** A SHA-256 in the making. Every field is fed with its length, so that no two lists of fields give one digest. */
 final class Sha256 {
     private final MessageDigest digest;
-    private final byte[] scratch = new byte[8];
+    /** Short fields are many: they are collected here, as every call of the digest costs more than they do. */
+    private final byte[] pending = new byte[4096];
+
+    private int pendingLength;
 
     Sha256() {
         try {
@@ -27,26 +30,40 @@ final class Sha256 {
 
     /** Bytes as they are, without a length. */
     void raw(byte[] bytes, int offset, int length) {
+        flush();
         digest.update(bytes, offset, length);
+    }
+
+    private void flush() {
+        digest.update(pending, 0, pendingLength);
+        pendingLength = 0;
     }
 
     Sha256 add(String field) {
         byte[] bytes = field.getBytes(StandardCharsets.UTF_8);
         add(bytes.length);
-        digest.update(bytes);
+        if (bytes.length > pending.length - pendingLength) {
+            raw(bytes, 0, bytes.length);
+        } else {
+            System.arraycopy(bytes, 0, pending, pendingLength, bytes.length);
+            pendingLength += bytes.length;
+        }
         return this;
     }
 
     Sha256 add(long field) {
-        for (int i = 0; i < 8; i++) {
-            scratch[i] = (byte) (field >>> (8 * i));
+        if (pendingLength + Long.BYTES > pending.length) {
+            flush();
         }
-        digest.update(scratch);
+        for (int i = 0; i < Long.BYTES; i++) {
+            pending[pendingLength++] = (byte) (field >>> (8 * i));
+        }
         return this;
     }
 
     /** The digest in hexadecimal; ends the use of this object. */
     String hex() {
+        flush();
         return HexFormat.of().formatHex(digest.digest());
     }
 }

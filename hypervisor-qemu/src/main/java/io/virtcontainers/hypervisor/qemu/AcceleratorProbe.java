@@ -12,9 +12,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Boots {@link ProbeGuest} with an accelerator and the processor that real guests get. */
 final class AcceleratorProbe {
+    private static final Logger log = LoggerFactory.getLogger(AcceleratorProbe.class);
+
     /** Ten times what it takes on a busy host with emulation; a host on which it takes longer is no place for KVM. */
     static final Duration LIMIT = Duration.ofSeconds(3);
 
@@ -84,8 +88,7 @@ final class AcceleratorProbe {
             }
             Files.deleteIfExists(directory);
         } catch (IOException e) {
-            org.slf4j.LoggerFactory.getLogger(AcceleratorProbe.class)
-                    .warn("temporary directory left behind path={} error={}", directory, e.toString());
+            log.warn("temporary directory left behind path={} error={}", directory, e.toString());
         }
     }
 }

@@ -86,6 +86,9 @@ final class Accelerators {
         acquire(deadline);
         try {
             Verdict verdict = known.get(key);
+            if (verdict != null && !verdict.isValid()) {
+                verdict = null;
+            }
             if (verdict == null) {
                 verdict = remembered(qemu, key).orElse(null);
             }
@@ -102,7 +105,7 @@ final class Accelerators {
     private Verdict probe(QemuInstallation qemu, String key, Phases phases, Deadline deadline) {
         Phases.Phase phase = phases.begin("accelerator.probe");
         try {
-            Verdict verdict = new Verdict(probe.failure(qemu, true, deadline));
+            Verdict verdict = Verdict.now(probe.failure(qemu, true, deadline));
             facts.write(factName(qemu), key, Map.of("problem", verdict.problem().orElse("")));
             return verdict;
         } finally {
@@ -142,10 +145,21 @@ final class Accelerators {
         }
     }
 
-    /** @param problem why KVM does not work, or empty if it does */
-    private record Verdict(Optional<String> problem) {
+    /**
+     * @param problem why KVM does not work, or empty if it does
+     * @param foundAtNanos when that was found out
+     */
+    private record Verdict(Optional<String> problem, long foundAtNanos) {
+        static Verdict now(Optional<String> problem) {
+            return new Verdict(problem, System.nanoTime());
+        }
+
         static Verdict of(Map<String, String> fact) {
-            return new Verdict(Optional.ofNullable(fact.get("problem")).filter(text -> !text.isEmpty()));
+            return now(Optional.ofNullable(fact.get("problem")).filter(text -> !text.isEmpty()));
+        }
+
+        boolean isValid() {
+            return problem.isEmpty() || System.nanoTime() - foundAtNanos < FAILURE_VALID.toNanos();
         }
     }
 }

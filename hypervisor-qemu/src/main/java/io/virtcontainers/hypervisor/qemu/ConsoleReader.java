@@ -39,7 +39,7 @@ final class ConsoleReader extends SimpleChannelInboundHandler<ByteBuf> {
 
     @Override
     public void channelReadComplete(ChannelHandlerContext context) {
-        var unused2 = context.executor().schedule(() -> context.read(), PAUSE_MILLIS, TimeUnit.MILLISECONDS);
+        var unused = context.executor().schedule(() -> context.read(), PAUSE_MILLIS, TimeUnit.MILLISECONDS);
     }
 
     @Override

@@ -11,6 +11,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -169,8 +170,7 @@ final class Disks {
         });
     }
 
-    private static String withLock(
-            Disk disk, String id, Deadline deadline, java.util.function.Supplier<String> action) {
+    private static String withLock(Disk disk, String id, Deadline deadline, Supplier<String> action) {
         try {
             if (!disk.lock.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
                 throw deadline.exceeded("the end of another operation on disk " + id);

@@ -10,6 +10,7 @@ import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -54,7 +55,7 @@ final class HostFacts {
             Files.createDirectories(directory);
             Path temporary = Files.createTempFile(directory, name, ".tmp");
             try {
-                Map<String, String> content = new java.util.TreeMap<>(facts);
+                Map<String, String> content = new TreeMap<>(facts);
                 content.put("key", key);
                 Files.write(temporary, JSON.writeValueAsBytes(content));
                 Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

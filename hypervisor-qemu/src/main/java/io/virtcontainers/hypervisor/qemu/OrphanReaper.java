@@ -5,6 +5,7 @@ import io.virtcontainers.CancelledException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -79,7 +80,7 @@ final class OrphanReaper {
 
     /** Whether the process has the command line of this sandbox; a dead one that is not yet reaped has none. */
     private static boolean names(Path directory, Path pidFile) {
-        try (java.io.InputStream file = Files.newInputStream(directory.resolve("cmdline"))) {
+        try (InputStream file = Files.newInputStream(directory.resolve("cmdline"))) {
             String text = new String(file.readNBytes(MAX_COMMAND_LINE), StandardCharsets.UTF_8);
             List<String> arguments = List.of(text.split("\0", -1));
             int at = arguments.indexOf("-pidfile");

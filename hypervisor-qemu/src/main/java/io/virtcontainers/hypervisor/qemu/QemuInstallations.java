@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -97,7 +98,7 @@ final class QemuInstallations {
     }
 
     private String run(Path binary, List<String> arguments, Deadline deadline) {
-        List<String> line = new java.util.ArrayList<>(List.of(binary.toString()));
+        List<String> line = new ArrayList<>(List.of(binary.toString()));
         line.addAll(arguments);
         ManagedProcess process = launcher.start(line, Path.of("/"), deadline);
         try {

@@ -62,7 +62,7 @@ final class QemuLaunch {
         CompletableFuture<Void> ready = sockets.qmp().ready();
         // Whichever comes first; which one it was is asked below.
         CompletableFuture<Void> decided = new CompletableFuture<>();
-        var unused2 = ready.whenComplete((nothing, error) -> decided.complete(null));
+        var unusedReady = ready.whenComplete((nothing, error) -> decided.complete(null));
         var unused = process.exit().thenAccept(code -> decided.complete(null));
         deadline.await(decided, "QEMU's greeting on its QMP socket");
         if (ready.isDone() && !ready.isCompletedExceptionally()) {

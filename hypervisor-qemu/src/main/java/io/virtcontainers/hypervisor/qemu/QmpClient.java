@@ -18,6 +18,8 @@ import io.virtcontainers.CancelledException;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -117,8 +119,7 @@ final class QmpClient {
         message.set("arguments", JSON.valueToTree(arguments));
         calls.put(id, call);
         log.trace("qmp send={}", message);
-        channel.writeAndFlush(
-                        Unpooled.wrappedBuffer((message + "\n").getBytes(java.nio.charset.StandardCharsets.UTF_8)))
+        channel.writeAndFlush(Unpooled.wrappedBuffer((message + "\n").getBytes(StandardCharsets.UTF_8)))
                 .addListener(written -> {
                     if (!written.isSuccess()) {
                         fail("QEMU closed it: " + written.cause().getMessage());
@@ -136,7 +137,7 @@ final class QmpClient {
         } catch (JsonProcessingException e) {
             fail("not JSON: " + e.getOriginalMessage());
             return;
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             fail("not JSON: " + e);
             return;
         }

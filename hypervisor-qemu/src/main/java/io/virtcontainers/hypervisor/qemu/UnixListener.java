@@ -68,7 +68,7 @@ final class UnixListener implements AutoCloseable {
                     protected void initChannel(Channel channel) {
                         if (connection.complete(channel)) {
                             initializer.accept(channel);
-                            var unused2 = channel.parent().close();
+                            var unused = channel.parent().close();
                         } else {
                             var unused = channel.close();
                         }
@@ -98,7 +98,7 @@ final class UnixListener implements AutoCloseable {
 
     @Override
     public void close() {
-        var unused2 = server.close();
+        var unusedServer = server.close();
         if (!connection.cancel(false) && !connection.isCompletedExceptionally()) {
             var unused = connection.join().close();
         }

@@ -3,6 +3,8 @@ package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.VirtualMachine;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
@@ -16,7 +18,7 @@ final class LaunchAndWait {
         QemuHypervisor hypervisor = new QemuHypervisor(Path.of(arguments[1]));
         VirtualMachine machine = hypervisor.launch(
                 TestGuest.config(Path.of(arguments[0]), image, ""), TestGuest.NO_PHASES, TestGuest.seconds(30));
-        new PrintStream(new java.io.FileOutputStream(java.io.FileDescriptor.out), true).println("pid " + machine.pid());
+        new PrintStream(new FileOutputStream(FileDescriptor.out), true).println("pid " + machine.pid());
         new CountDownLatch(1).await();
     }
 }

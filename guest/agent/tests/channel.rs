@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The channel cuts the bytes of a port into connections, however the host misbehaves.
+
+mod common;
+
+use common::{port, Host, TestPort};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use virtcontainers_agent::channel::{Channel, PREFACE};
+
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+fn start() -> (Channel<TestPort>, Host, DuplexStream) {
+    let (port, host) = port();
+    let stream = host.connect();
+    (Channel::new(port), host, stream)
+}
+
+/// What the next connection reads until its end.
+async fn read_connection(channel: &mut Channel<TestPort>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut connection = channel.next_connection().await.unwrap();
+    connection.read_to_end(&mut bytes).await.unwrap();
+    bytes
+}
+
+fn joined(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}
+
+#[tokio::test]
+async fn garbage_before_a_preface_is_discarded() {
+    let (mut channel, _host, mut stream) = start();
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSX PRI PRI ")
+        .await
+        .unwrap();
+    stream
+        .write_all(&joined(&[PREFACE, SETTINGS]))
+        .await
+        .unwrap();
+    drop(stream);
+    assert_eq!(
+        read_connection(&mut channel).await,
+        joined(&[PREFACE, SETTINGS])
+    );
+}
+
+#[tokio::test]
+async fn a_preface_that_comes_byte_by_byte_is_found() {
+    let (mut channel, _host, mut stream) = start();
+    let writer = tokio::spawn(async move {
+        for byte in joined(&[b"PRPRI", PREFACE, SETTINGS]) {
+            stream.write_all(&[byte]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(
+        read_connection(&mut channel).await,
+        joined(&[PREFACE, SETTINGS])
+    );
+    writer.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_preface_at_a_frame_boundary_starts_the_next_connection() {
+    let (mut channel, _host, mut stream) = start();
+    let data: &[u8] = &[0, 0, 3, 0, 0, 0, 0, 0, 1, 7, 8, 9];
+    let bytes = joined(&[PREFACE, SETTINGS, data, PREFACE, SETTINGS]);
+    stream.write_all(&bytes).await.unwrap();
+    assert_eq!(
+        read_connection(&mut channel).await,
+        joined(&[PREFACE, SETTINGS, data])
+    );
+    drop(stream);
+    assert_eq!(
+        read_connection(&mut channel).await,
+        joined(&[PREFACE, SETTINGS])
+    );
+}
+
+#[tokio::test]
+async fn a_preface_inside_a_payload_is_payload() {
+    let (mut channel, _host, mut stream) = start();
+    let data = joined(&[&[0, 0, 24, 0, 0, 0, 0, 0, 1], PREFACE]);
+    let bytes = joined(&[PREFACE, &data, SETTINGS]);
+    stream.write_all(&bytes).await.unwrap();
+    drop(stream);
+    assert_eq!(read_connection(&mut channel).await, bytes);
+}
+
+#[tokio::test]
+async fn an_end_of_file_in_a_frame_ends_the_connection_and_the_next_is_clean() {
+    for cut in [&[0, 0][..], &[0, 1, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3][..]] {
+        let (mut channel, host, mut stream) = start();
+        stream.write_all(&joined(&[PREFACE, cut])).await.unwrap();
+        drop(stream);
+        read_connection(&mut channel).await;
+        let mut next = host.connect();
+        next.write_all(&joined(&[PREFACE, SETTINGS])).await.unwrap();
+        drop(next);
+        assert_eq!(
+            read_connection(&mut channel).await,
+            joined(&[PREFACE, SETTINGS])
+        );
+    }
+}
+
+#[tokio::test]
+async fn half_a_preface_of_a_host_that_left_does_not_count() {
+    let (mut channel, host, mut stream) = start();
+    stream.write_all(&PREFACE[..10]).await.unwrap();
+    drop(stream);
+    let mut next = host.connect();
+    next.write_all(&PREFACE[10..]).await.unwrap();
+    next.write_all(&joined(&[PREFACE, SETTINGS])).await.unwrap();
+    drop(next);
+    assert_eq!(
+        read_connection(&mut channel).await,
+        joined(&[PREFACE, SETTINGS])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_inside_a_frame_ends_the_connection() {
+    let (mut channel, _host, mut stream) = start();
+    let cut: &[u8] = &[0, 1, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3];
+    stream.write_all(&joined(&[PREFACE, cut])).await.unwrap();
+    // A new host whose preface is taken for the rest of the frame.
+    stream
+        .write_all(&joined(&[PREFACE, SETTINGS]))
+        .await
+        .unwrap();
+    let begin = tokio::time::Instant::now();
+    read_connection(&mut channel).await;
+    let waited = begin.elapsed();
+    assert!(waited >= virtcontainers_agent::channel::STALL);
+    stream
+        .write_all(&joined(&[PREFACE, SETTINGS]))
+        .await
+        .unwrap();
+    drop(stream);
+    assert_eq!(
+        read_connection(&mut channel).await,
+        joined(&[PREFACE, SETTINGS])
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_between_frames_is_no_stall() {
+    let (mut channel, _host, mut stream) = start();
+    stream
+        .write_all(&joined(&[PREFACE, SETTINGS]))
+        .await
+        .unwrap();
+    let reader = read_connection(&mut channel);
+    let limit = virtcontainers_agent::channel::STALL * 100;
+    assert!(tokio::time::timeout(limit, reader).await.is_err());
+}
+
+#[tokio::test]
+async fn output_of_an_ended_connection_does_not_reach_the_next() {
+    let (mut channel, _host, mut stream) = start();
+    stream
+        .write_all(&joined(&[PREFACE, PREFACE]))
+        .await
+        .unwrap();
+    {
+        let mut connection = channel.next_connection().await.unwrap();
+        connection.write_all(b"old, unflushed").await.unwrap();
+        let mut bytes = Vec::new();
+        connection.read_to_end(&mut bytes).await.unwrap();
+        assert_eq!(bytes, PREFACE);
+        assert!(connection.write_all(b"late").await.is_err());
+        assert!(connection.flush().await.is_err());
+    }
+    let mut connection = channel.next_connection().await.unwrap();
+    connection.write_all(b"new").await.unwrap();
+    connection.flush().await.unwrap();
+    drop(channel);
+    let mut seen = Vec::new();
+    stream.read_to_end(&mut seen).await.unwrap();
+    assert_eq!(seen, b"new");
+}
