@@ -18,7 +18,8 @@ class ArchitectureTest {
             .resideInAnyPackage("io.virtcontainers", "io.virtcontainers.spi")
             .should()
             .onlyDependOnClassesThat()
-            .resideInAnyPackage("io.virtcontainers", "io.virtcontainers.spi", "java..", "org.jspecify..", "org.slf4j..");
+            .resideInAnyPackage(
+                    "io.virtcontainers", "io.virtcontainers.spi", "java..", "org.jspecify..", "org.slf4j..");
 
     @ArchTest
     static final ArchRule THE_CORE_NAMES_NO_BACKEND = classes()

@@ -83,7 +83,8 @@ class ContainerVmTest {
     void stdoutAndStderrAreSeparate() throws IOException {
         Container container = container("sh", "-c", "echo out; echo err >&2");
         assertThat(output(container)).isEqualTo("out\n");
-        assertThat(new String(container.process().stderr().readAllBytes(), UTF_8)).isEqualTo("err\n");
+        assertThat(new String(container.process().stderr().readAllBytes(), UTF_8))
+                .isEqualTo("err\n");
         container.delete();
     }
 
@@ -180,14 +181,19 @@ class ContainerVmTest {
         assertThatThrownBy(() -> container("no-such-program"))
                 .isInstanceOf(CommandNotFoundException.class)
                 .hasMessageContaining("no-such-program")
-                .satisfies(e -> assertThat(((CommandNotFoundException) e).exitCode()).isEqualTo(127));
+                .satisfies(e ->
+                        assertThat(((CommandNotFoundException) e).exitCode()).isEqualTo(127));
         assertThatThrownBy(() -> container("/bin/not-executable"))
                 .isInstanceOf(CommandNotFoundException.class)
-                .satisfies(e -> assertThat(((CommandNotFoundException) e).exitCode()).isEqualTo(126));
+                .satisfies(e ->
+                        assertThat(((CommandNotFoundException) e).exitCode()).isEqualTo(126));
         assertThatThrownBy(() -> exec("no-such-program"))
                 .isInstanceOf(CommandNotFoundException.class)
-                .satisfies(e -> assertThat(((CommandNotFoundException) e).exitCode()).isEqualTo(127));
-        assertThat(sandbox.containers()).contains(shell).noneMatch(c -> c.config().process().command().contains("no-such-program"));
+                .satisfies(e ->
+                        assertThat(((CommandNotFoundException) e).exitCode()).isEqualTo(127));
+        assertThat(sandbox.containers())
+                .contains(shell)
+                .noneMatch(c -> c.config().process().command().contains("no-such-program"));
     }
 
     @Test

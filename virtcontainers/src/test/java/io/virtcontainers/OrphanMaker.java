@@ -11,8 +11,8 @@ final class OrphanMaker {
     public static void main(String[] args) throws InterruptedException {
         VirtContainers vc =
                 VirtContainers.builder().stateDirectory(Path.of(args[0])).open();
-        Sandbox sandbox =
-                vc.run(SandboxConfig.builder(args[1]).memory(MemorySize.mib(256)).build());
+        Sandbox sandbox = vc.run(
+                SandboxConfig.builder(args[1]).memory(MemorySize.mib(256)).build());
         Container container = sandbox.createContainer(ContainerConfig.builder("c")
                 .rootfs(RootFs.directory(Path.of(args[2])))
                 .command("sleep", "1000000")

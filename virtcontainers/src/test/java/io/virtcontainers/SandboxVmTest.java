@@ -47,7 +47,9 @@ class SandboxVmTest {
     @Test
     void runsOneCommandInOneStatement() {
         CommandResult result = fixture.vc.runCommand(
-                RootFs.directory(fixture.rootfs), ProcessConfig.of("sh", "-c", "cat; echo out; echo err >&2; exit 42"), SOON);
+                RootFs.directory(fixture.rootfs),
+                ProcessConfig.of("sh", "-c", "cat; echo out; echo err >&2; exit 42"),
+                SOON);
         assertThat(result.exitCode()).isEqualTo(42);
         assertThat(result.stdout()).isEqualTo("out\n");
         assertThat(result.stderr()).isEqualTo("err\n");
@@ -71,7 +73,8 @@ class SandboxVmTest {
         assertThat(Duration.ofNanos(System.nanoTime() - killed)).isLessThan(Duration.ofSeconds(1));
         assertThat(sandbox.state()).isEqualTo(State.STOPPED);
         assertThat(container.state()).isEqualTo(State.STOPPED);
-        assertThatThrownBy(() -> fixture.container(sandbox, "d", "true")).isInstanceOf(IllegalTransitionException.class);
+        assertThatThrownBy(() -> fixture.container(sandbox, "d", "true"))
+                .isInstanceOf(IllegalTransitionException.class);
         sandbox.delete();
         fixture.sandbox("victim").delete();
     }
@@ -169,7 +172,8 @@ class SandboxVmTest {
         for (int round = 1; round <= 20; round++) {
             String id = "orphan-" + round;
             Process java = new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                            Path.of(System.getProperty("java.home"), "bin", "java")
+                                    .toString(),
                             "-XX:TieredStopAtLevel=1",
                             "-XX:+UseSerialGC",
                             "-Dlogback.configurationFile=" + System.getProperty("logback.configurationFile"),
@@ -189,7 +193,8 @@ class SandboxVmTest {
                 java.destroyForcibly();
                 await().atMost(Duration.ofSeconds(2))
                         .pollInterval(Duration.ofMillis(20))
-                        .untilAsserted(() -> assertThat(processesWith(sandboxDirectory)).isEmpty());
+                        .untilAsserted(() ->
+                                assertThat(processesWith(sandboxDirectory)).isEmpty());
                 assertThat(java.waitFor(10, TimeUnit.SECONDS)).isTrue();
             }
             try (VirtContainers next =

@@ -36,7 +36,8 @@ final class BareBoot {
      * @param directory the working directory of the run; its files are left to the caller
      * @return from just before the exec of QEMU to the reply
      */
-    static Duration run(List<String> command, Path directory, Path agentSocket) throws IOException, InterruptedException {
+    static Duration run(List<String> command, Path directory, Path agentSocket)
+            throws IOException, InterruptedException {
         long start = System.nanoTime();
         Process qemu = new ProcessBuilder(command)
                 .redirectInput(Path.of("/dev/null").toFile())
@@ -96,7 +97,9 @@ final class BareBoot {
     /** RFC 9113, 4.1. */
     private static void frame(ByteArrayOutputStream out, int type, int flags, int stream, byte[] payload) {
         ByteBuffer header = ByteBuffer.allocate(FRAME_HEADER);
-        header.put((byte) (payload.length >> 16)).put((byte) (payload.length >> 8)).put((byte) payload.length);
+        header.put((byte) (payload.length >> 16))
+                .put((byte) (payload.length >> 8))
+                .put((byte) payload.length);
         header.put((byte) type).put((byte) flags).putInt(stream);
         out.writeBytes(header.array());
         out.writeBytes(payload);

@@ -84,8 +84,8 @@ public final class BootBenchmark {
                     .findFirst()
                     .orElseThrow(() -> new IllegalStateException("no QEMU among the children of this process"))
                     .pid();
-            List<String> words =
-                    List.of(Files.readString(Path.of("/proc", Long.toString(qemu), "cmdline"), UTF_8).split("\0"));
+            List<String> words = List.of(Files.readString(Path.of("/proc", Long.toString(qemu), "cmdline"), UTF_8)
+                    .split("\0"));
             int pidfile = words.indexOf("-pidfile");
             String file = words.get(pidfile + 1);
             sandboxDirectory = file.substring(0, file.lastIndexOf('/'));
@@ -157,8 +157,10 @@ public final class BootBenchmark {
     }
 
     private static double median(List<Duration> times) {
-        double[] sorted =
-                times.stream().mapToDouble(time -> time.toNanos() / 1e6).sorted().toArray();
+        double[] sorted = times.stream()
+                .mapToDouble(time -> time.toNanos() / 1e6)
+                .sorted()
+                .toArray();
         int middle = sorted.length / 2;
         return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }

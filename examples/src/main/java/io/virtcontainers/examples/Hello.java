@@ -19,8 +19,10 @@ public final class Hello {
                     RootFs.directory(rootfs), "sh", "-c", "uname -r; echo 'hello from a container'; exit 42");
 
             System.out.println("host kernel:   " + System.getProperty("os.version"));
-            System.out.println("guest kernel:  " + result.stdout().lines().findFirst().orElse("?"));
-            System.out.println("output:        " + result.stdout().lines().skip(1).findFirst().orElse("?"));
+            System.out.println(
+                    "guest kernel:  " + result.stdout().lines().findFirst().orElse("?"));
+            System.out.println("output:        "
+                    + result.stdout().lines().skip(1).findFirst().orElse("?"));
             System.out.println("exit code:     " + result.exitCode());
             System.out.println(result.timeline());
         } catch (VirtException e) {

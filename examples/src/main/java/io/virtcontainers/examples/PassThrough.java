@@ -57,14 +57,13 @@ final class PassThrough {
         for (String name : List.of("INT", "TERM", "HUP")) {
             Object unused = Signals.register(name, () -> forward(container, name));
         }
-        Object unused = Signals.register(
-                "WINCH", () -> terminal.size().ifPresent(size -> quietly(() -> process.resize(size))));
+        Object unused =
+                Signals.register("WINCH", () -> terminal.size().ifPresent(size -> quietly(() -> process.resize(size))));
     }
 
     private static void forward(Container container, String name) {
         // Not on the signal thread: the call waits for the guest.
-        Thread sender = new Thread(
-                () -> quietly(() -> container.process().signal(Signal.of(name))), "forward-" + name);
+        Thread sender = new Thread(() -> quietly(() -> container.process().signal(Signal.of(name))), "forward-" + name);
         sender.setDaemon(true);
         sender.start();
     }

@@ -29,7 +29,10 @@ public final class Pod {
                 Sandbox pod = vc.run(SandboxConfig.builder("pod").build())) {
             Container server = pod.createContainer(ContainerConfig.builder("server")
                     .rootfs(rootfs)
-                    .command("sh", "-c", "echo 'hello from the other container' > /tmp/hello && httpd -f -p 8080 -h /tmp")
+                    .command(
+                            "sh",
+                            "-c",
+                            "echo 'hello from the other container' > /tmp/hello && httpd -f -p 8080 -h /tmp")
                     .build());
             Container client = pod.createContainer(ContainerConfig.builder("client")
                     .rootfs(rootfs)
@@ -38,7 +41,8 @@ public final class Pod {
             server.start();
             client.start();
             System.out.print(new String(client.process().stdout().readAllBytes(), UTF_8));
-            System.out.println("client exit code: " + client.process().waitFor(PATIENCE).code());
+            System.out.println(
+                    "client exit code: " + client.process().waitFor(PATIENCE).code());
         } catch (VirtException e) {
             System.err.println(e);
             System.exit(1);

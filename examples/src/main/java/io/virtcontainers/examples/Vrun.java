@@ -132,8 +132,11 @@ public final class Vrun implements Callable<Integer> {
 
     private ContainerConfig containerConfig(Terminal terminal) {
         ProcessConfig.Builder process = ProcessConfig.builder(command).workingDirectory(workingDirectory);
-        terminal.size().ifPresent(size -> process.terminal(size)
-                .environment("TERM", Optional.ofNullable(System.getenv("TERM")).orElse("xterm")));
+        terminal.size()
+                .ifPresent(size -> process.terminal(size)
+                        .environment(
+                                "TERM",
+                                Optional.ofNullable(System.getenv("TERM")).orElse("xterm")));
         for (String variable : environment) {
             String[] parts = variable.split("=", 2);
             process.environment(parts[0], parts.length == 2 ? parts[1] : "");

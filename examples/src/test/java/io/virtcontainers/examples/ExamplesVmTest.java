@@ -39,7 +39,8 @@ class ExamplesVmTest {
     }
 
     /** Runs an example with its input from a file; its output goes to files too, so that no pipe is in the way. */
-    private static Result run(Path stdin, String example, String... arguments) throws IOException, InterruptedException {
+    private static Result run(Path stdin, String example, String... arguments)
+            throws IOException, InterruptedException {
         Path out = Files.createTempFile(directory, "out", "");
         Path err = Files.createTempFile(directory, "err", "");
         List<String> command = new ArrayList<>(List.of(
@@ -56,7 +57,9 @@ class ExamplesVmTest {
                 .redirectError(err.toFile())
                 .start();
         try {
-            assertThat(process.waitFor(5, TimeUnit.MINUTES)).as("ended: %s", command).isTrue();
+            assertThat(process.waitFor(5, TimeUnit.MINUTES))
+                    .as("ended: %s", command)
+                    .isTrue();
             return new Result(process.exitValue(), Files.readAllBytes(out), Files.readString(err));
         } finally {
             process.destroyForcibly();
@@ -80,7 +83,11 @@ class ExamplesVmTest {
                 .contains("hello from a container")
                 .contains("exit code:     42")
                 .contains("agent.connect");
-        String guest = result.out().lines().filter(line -> line.startsWith("guest kernel:")).findFirst().orElseThrow();
+        String guest = result.out()
+                .lines()
+                .filter(line -> line.startsWith("guest kernel:"))
+                .findFirst()
+                .orElseThrow();
         assertThat(guest).doesNotContain(System.getProperty("os.version"));
     }
 
@@ -101,7 +108,10 @@ class ExamplesVmTest {
         for (Path rootfs : List.of(busybox, debian())) {
             Result result = vrun(numbers, rootfs, "sort", "-rn");
             assertThat(result.code()).as(result.stderr()).isZero();
-            assertThat(result.out()).startsWith("200000\n199999\n").endsWith("\n2\n1\n").hasSize(text.length());
+            assertThat(result.out())
+                    .startsWith("200000\n199999\n")
+                    .endsWith("\n2\n1\n")
+                    .hasSize(text.length());
         }
     }
 
@@ -113,7 +123,9 @@ class ExamplesVmTest {
                 : (xdg != null ? Path.of(xdg) : Path.of(System.getProperty("user.home"), ".cache"))
                         .resolve("virtcontainers");
         Path debian = base.resolve("test/debian");
-        assertThat(debian.resolve("usr/bin/sort")).as("made by `make test`, or scripts/debian-rootfs").exists();
+        assertThat(debian.resolve("usr/bin/sort"))
+                .as("made by `make test`, or scripts/debian-rootfs")
+                .exists();
         return debian;
     }
 
@@ -139,9 +151,11 @@ class ExamplesVmTest {
         assertThat(result.code()).isEqualTo(7);
         assertThat(result.out()).isEqualTo("out\n");
         assertThat(result.stderr()).isEqualTo("err\n");
-        assertThat(vrun(NOTHING, busybox, "sh", "-c", "kill -9 $$; sleep 1; exit 0").code())
+        assertThat(vrun(NOTHING, busybox, "sh", "-c", "kill -9 $$; sleep 1; exit 0")
+                        .code())
                 .isEqualTo(0); // pid 1 of a pid namespace is immune to its own signals (pid_namespaces(7))
-        assertThat(vrun(NOTHING, busybox, "sh", "-c", "sh -c 'kill -TERM $$'; exit $?").code())
+        assertThat(vrun(NOTHING, busybox, "sh", "-c", "sh -c 'kill -TERM $$'; exit $?")
+                        .code())
                 .isEqualTo(143);
     }
 

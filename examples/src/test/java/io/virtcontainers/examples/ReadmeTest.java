@@ -12,8 +12,7 @@ import org.junit.jupiter.api.Test;
 class ReadmeTest {
     @Test
     void theReadmeShowsTheCompiledExample() throws IOException {
-        String source =
-                Files.readString(Path.of("src/main/java/io/virtcontainers/examples/FiveLines.java"));
+        String source = Files.readString(Path.of("src/main/java/io/virtcontainers/examples/FiveLines.java"));
         String region = source.substring(
                 source.indexOf('\n', source.indexOf("README:begin")) + 1,
                 source.lastIndexOf('\n', source.indexOf("README:end")) + 1);
