@@ -65,6 +65,15 @@ public interface VirtContainers extends AutoCloseable {
     Sandbox run(SandboxConfig config);
 
     /**
+     * Makes a root file system ready, so that a mistake in it shows before anything is booted and its first container need
+     * not wait: packs a directory, unless its image is in the cache; looks at an image.
+     *
+     * @throws InvalidConfigException if it is missing, or not wholly readable
+     * @throws HostSetupException if the host lacks what packs it
+     */
+    void prepare(RootFs rootfs);
+
+    /**
      * Runs one command in a new sandbox, with an empty standard input, and removes the sandbox.
      *
      * @param timeout for the command, counted from its start

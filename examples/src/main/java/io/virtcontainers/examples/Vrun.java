@@ -97,8 +97,23 @@ public final class Vrun implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (VirtContainers vc = VirtContainers.open();
-                Sandbox sandbox = vc.run(sandboxConfig());
+        try (VirtContainers vc = VirtContainers.open()) {
+            vc.prepare(RootFs.directory(rootfs)); // a mistake shows before anything is booted
+            return run(vc);
+        } catch (CommandNotFoundException e) {
+            System.err.println("vrun: " + e.getMessage());
+            return e.exitCode();
+        } catch (VirtException e) {
+            System.err.println("vrun: " + e.getMessage());
+            if (!e.diagnostics().isEmpty()) {
+                System.err.println(e.diagnostics());
+            }
+            return MACHINERY_FAILED;
+        }
+    }
+
+    private int run(VirtContainers vc) throws Exception {
+        try (Sandbox sandbox = vc.run(sandboxConfig());
                 Terminal terminal = tty ? Terminal.raw() : Terminal.none()) {
             Container container = sandbox.createContainer(containerConfig(terminal));
             PassThrough io = new PassThrough(container.process(), terminal);
@@ -111,12 +126,6 @@ public final class Vrun implements Callable<Integer> {
                 System.err.println(sandbox.timeline());
             }
             return io.readerGone() ? PassThrough.SIGPIPE_CODE : exit.code();
-        } catch (CommandNotFoundException e) {
-            System.err.println("vrun: " + e.getMessage());
-            return e.exitCode();
-        } catch (VirtException e) {
-            System.err.println("vrun: " + e);
-            return MACHINERY_FAILED;
         }
     }
 

@@ -28,6 +28,7 @@ final class CommandRunner {
     private CommandRunner() {}
 
     static CommandResult run(VirtContainers vc, RootFs rootfs, ProcessConfig process, Duration timeout) {
+        vc.prepare(rootfs);
         String id = "run-" + UUID.randomUUID();
         try (Sandbox sandbox = vc.run(SandboxConfig.builder(id).build())) {
             Container container = sandbox.createContainer(ContainerConfig.builder("command")

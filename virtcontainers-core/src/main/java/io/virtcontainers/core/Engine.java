@@ -89,6 +89,11 @@ public final class Engine implements VirtContainers {
     }
 
     @Override
+    public void prepare(RootFs rootfs) {
+        Path unused = RootFsImages.of(rootfs, backends.images(), new PhaseRecorder("prepare"));
+    }
+
+    @Override
     public CommandResult runCommand(RootFs rootfs, ProcessConfig process, Duration timeout) {
         return CommandRunner.run(this, rootfs, process, timeout);
     }

@@ -11,6 +11,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /** The disk image for a container's root file system. */
 final class RootFsImages {
@@ -19,11 +20,14 @@ final class RootFsImages {
 
     private static final int EROFS_MAGIC = 0xE0F5E1E2;
 
+    /** The first packing of a large directory may take minutes on a slow disk. */
+    private static final Duration PACKING = Duration.ofMinutes(10);
+
     private RootFsImages() {}
 
-    static Path of(RootFs rootfs, GuestImages images, Phases phases, Deadline deadline) {
+    static Path of(RootFs rootfs, GuestImages images, Phases phases) {
         if (rootfs instanceof RootFs.Directory directory) {
-            return images.rootfsImage(directory.path(), phases, deadline);
+            return images.rootfsImage(directory.path(), phases, Deadline.after(PACKING));
         }
         Path image = ((RootFs.Image) rootfs).path().toAbsolutePath();
         requireErofs(image);

@@ -55,8 +55,8 @@ final class SandboxImpl implements Sandbox {
     /** How long one operation waits for another of the same sandbox. */
     private static final Duration LOCK = Duration.ofSeconds(60);
 
-    /** The first build of an initrd or a large image may take minutes on a slow disk. */
-    private static final Duration BUILD = Duration.ofMinutes(10);
+    /** The first build of an initrd may take a while on a slow disk. */
+    private static final Duration BUILD = Duration.ofMinutes(5);
 
     private static final Duration REQUEST = Duration.ofSeconds(60);
     private static final Duration AGENT_SHUTDOWN = Duration.ofSeconds(2);
@@ -306,9 +306,7 @@ final class SandboxImpl implements Sandbox {
     @Override
     public Container createContainer(ContainerConfig container) {
         requireRunning("create container " + container.id());
-        Path disk = step(
-                "rootfs.image",
-                () -> RootFsImages.of(container.rootfs(), backends.images(), phases, Deadline.after(BUILD)));
+        Path disk = step("rootfs.image", () -> RootFsImages.of(container.rootfs(), backends.images(), phases));
         return locked("create container " + container.id(), () -> {
             requireRunning("create container " + container.id());
             synchronized (containers) {

@@ -10,6 +10,7 @@ import io.virtcontainers.CommandResult;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
@@ -76,6 +77,22 @@ class EngineTest {
             assertThatThrownBy(() -> fixture.engine.runCommand(rootfs, ProcessConfig.of("flood"), SOON))
                     .isInstanceOf(VirtException.class)
                     .hasMessageContaining("more than 64 MiB");
+        }
+    }
+
+    @Test
+    void aWrongRootFileSystemIsRefusedBeforeAnythingIsBooted() throws IOException {
+        try (EngineFixture fixture = new EngineFixture(directory)) {
+            Path noImage = Files.writeString(directory.resolve("image"), "text");
+            for (RootFs wrong : List.of(
+                    RootFs.directory(directory.resolve("nope")),
+                    RootFs.image(directory.resolve("nope")),
+                    RootFs.image(noImage))) {
+                assertThatThrownBy(() -> fixture.engine.runCommand(wrong, ProcessConfig.of("true"), SOON))
+                        .isInstanceOf(InvalidConfigException.class)
+                        .hasMessageContaining(directory.toString());
+            }
+            assertThat(fixture.hypervisor.machines()).isEmpty();
         }
     }
 
