@@ -35,7 +35,7 @@ setup:
 	@exec scripts/setup
 
 build: setup
-	@echo "==> Java: all modules"
+	@echo "==> Java: all modules (1 to 2 minutes the first time, as Maven downloads what it needs)"
 	$(MVN) -q install -DskipTests
 
 format:
