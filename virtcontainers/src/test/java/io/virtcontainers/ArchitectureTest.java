@@ -33,6 +33,7 @@ class ArchitectureTest {
                     "io.virtcontainers.core..",
                     "java..",
                     "jdk.jfr..",
+                    "com.google.common..",
                     "org.jspecify..",
                     "org.slf4j..");
 

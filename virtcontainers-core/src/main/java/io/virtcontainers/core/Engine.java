@@ -102,7 +102,14 @@ public final class Engine implements VirtContainers {
         try {
             sandbox.delete();
         } catch (RuntimeException e) {
-            failure.addSuppressed(e);
+            suppress(failure, e);
+        }
+    }
+
+    /** Adds a failure of the clean-up, unless it is the failure itself: an aborted agent throws the same one each time. */
+    static void suppress(RuntimeException failure, RuntimeException further) {
+        if (further != failure) {
+            failure.addSuppressed(further);
         }
     }
 

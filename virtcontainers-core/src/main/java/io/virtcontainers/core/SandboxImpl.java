@@ -222,7 +222,7 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public void stop() {
-        interruptBoot();
+        interruptOthers();
         locked("stop", () -> {
             if (state == State.RUNNING || state == State.PAUSED) {
                 shutDownAgent();
@@ -232,12 +232,17 @@ final class SandboxImpl implements Sandbox {
         });
     }
 
-    /** A start in progress holds the lock while it waits for the agent: end that wait. */
-    private void interruptBoot() {
-        stopping = true;
-        Agent connecting = agent;
-        if (connecting != null && state == State.READY) {
-            connecting.abort(new CancelledException("sandbox " + id() + " was stopped while it started"));
+    /**
+     * Ends what another operation waits for in the guest, a boot above all: it holds the lock that {@link #stop} and {@link
+     * #delete} need, and it is of no use any more.
+     */
+    private void interruptOthers() {
+        if (lock.isLocked() && !lock.isHeldByCurrentThread()) {
+            stopping = true;
+            Agent connected = agent;
+            if (connected != null) {
+                connected.abort(new CancelledException("sandbox " + id() + " was stopped meanwhile"));
+            }
         }
     }
 
@@ -267,7 +272,7 @@ final class SandboxImpl implements Sandbox {
             if (failure == null) {
                 throw e;
             }
-            failure.addSuppressed(e);
+            Engine.suppress(failure, e);
         } finally {
             Agent connected = agent;
             if (connected != null) {
@@ -278,7 +283,7 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public void delete() {
-        interruptBoot();
+        interruptOthers();
         locked("delete", () -> {
             if (deleted) {
                 return null;
@@ -325,7 +330,7 @@ final class SandboxImpl implements Sandbox {
                     return null;
                 });
             } catch (RuntimeException e) {
-                detach(container.id(), e);
+                undoCreate(container.id(), e);
                 throw e;
             }
             ContainerImpl created = new ContainerImpl(this, container, agent().initProcess(container));
@@ -336,13 +341,18 @@ final class SandboxImpl implements Sandbox {
         });
     }
 
-    private void detach(String disk, RuntimeException failure) {
-        if (state == State.RUNNING) {
-            try {
-                machine().removeBlockDevice(disk, Deadline.after(REQUEST));
-            } catch (RuntimeException e) {
-                failure.addSuppressed(e);
+    private void undoCreate(String container, RuntimeException failure) {
+        if (state != State.RUNNING) {
+            return;
+        }
+        Deadline deadline = Deadline.after(REQUEST);
+        try {
+            if (failure instanceof DeadlineExceededException || failure instanceof CancelledException) {
+                agent().removeContainer(container, deadline); // what the guest made of it is unknown
             }
+            machine().removeBlockDevice(container, deadline);
+        } catch (RuntimeException e) {
+            Engine.suppress(failure, e);
         }
     }
 

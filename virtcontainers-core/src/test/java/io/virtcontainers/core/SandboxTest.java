@@ -30,6 +30,8 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -178,6 +180,47 @@ class SandboxTest {
         sandbox.delete();
         assertThatThrownBy(start::join).hasCauseInstanceOf(CancelledException.class);
         assertThat(fixture.hypervisor.machines().get(0).isAlive()).isFalse();
+    }
+
+    @Test
+    void deletingEndsWhatAnotherThreadWaitsForInTheGuest() throws Exception {
+        Sandbox sandbox = fixture.running("demo");
+        CompletableFuture<Void> reached = new CompletableFuture<>();
+        fixture.agents.faults().before("createContainer", () -> {
+            reached.complete(null);
+            new CompletableFuture<>().join();
+        });
+        CompletableFuture<Container> creation =
+                CompletableFuture.supplyAsync(() -> fixture.container(sandbox, "c", "true"));
+        reached.get(10, TimeUnit.SECONDS);
+        sandbox.delete();
+        assertThatThrownBy(creation::join).hasCauseInstanceOf(VirtException.class);
+        assertThat(fixture.hypervisor.machines().get(0).isAlive()).isFalse();
+    }
+
+    @Test
+    void aContainerOfUnknownOutcomeIsRemovedFromTheGuest() {
+        Sandbox sandbox = fixture.running("demo");
+        fixture.agents.faults().fail("createContainer", new DeadlineExceededException("no answer"));
+        assertThatThrownBy(() -> fixture.container(sandbox, "c", "true")).hasMessage("no answer");
+        assertThat(fixture.agents.faults().calls()).endsWith("createContainer", "removeContainer");
+        assertThat(fixture.hypervisor.machines().get(0).disks()).isEmpty();
+    }
+
+    @Test
+    void itsPhasesAreEventsOfTheFlightRecorder() throws IOException {
+        Path file = directory.resolve("phases.jfr");
+        try (Recording recording = new Recording()) {
+            recording.enable("io.virtcontainers.Phase");
+            recording.start();
+            fixture.running("recorded").delete();
+            recording.stop();
+            recording.dump(file);
+        }
+        assertThat(RecordingFile.readAllEvents(file))
+                .filteredOn(event -> event.getString("sandbox").equals("recorded"))
+                .extracting(event -> event.getString("phase"))
+                .contains("hypervisor.launch", "agent.connect", "sandbox.create", "hypervisor.stop");
     }
 
     @Test
