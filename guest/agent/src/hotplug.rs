@@ -76,9 +76,11 @@ impl fmt::Display for PciPath {
     }
 }
 
+/// The node and sysfs show a new disk before the kernel can open it (ENXIO until then); its uevent
+/// comes after, so a wait that looks again at each event ends in time.
 fn block_device(path: PathBuf) -> Option<PathBuf> {
     let is_block = fs::metadata(&path).ok()?.file_type().is_block_device();
-    is_block.then_some(path)
+    (is_block && fs::File::open(&path).is_ok()).then_some(path)
 }
 
 /// Blocks the thread until the device node is there.
