@@ -92,6 +92,11 @@ class ExamplesVmTest {
     }
 
     @Test
+    void theExampleOfTheReadmeRuns() throws IOException {
+        assertThat(FiveLines.run(busybox).isSuccess()).isTrue();
+    }
+
+    @Test
     void theContainersOfAPodTalkOverLocalhost() throws Exception {
         Result result = run(NOTHING, "Pod", busybox.toString());
         assertThat(result.out()).isEqualTo("hello from the other container\nclient exit code: 0\n");
@@ -170,7 +175,7 @@ class ExamplesVmTest {
         Result noMemory = run(NOTHING, "Vrun", "--memory", "0", "--rootfs", busybox.toString(), "--", "true");
         assertThat(noMemory.code()).isEqualTo(125);
         assertThat(noMemory.stderr()).contains("memory 0 MiB").contains("64 MiB or more");
-        Result wrongOption = run(NOTHING, "Vrun", "--nonsense");
+        Result wrongOption = run(NOTHING, "Vrun", "--nonsense", "--rootfs", busybox.toString(), "--", "true");
         assertThat(wrongOption.code()).isEqualTo(2);
         assertThat(wrongOption.stderr()).contains("--nonsense").contains("Usage: vrun");
     }

@@ -15,7 +15,7 @@ class ReadmeTest {
         String source = Files.readString(Path.of("src/main/java/io/virtcontainers/examples/FiveLines.java"));
         String region = source.substring(
                 source.indexOf('\n', source.indexOf("README:begin")) + 1,
-                source.lastIndexOf('\n', source.indexOf("README:end")) + 1);
-        assertThat(Files.readString(Path.of("../README.md"))).contains("```java\n" + region.stripIndent() + "```");
+                source.lastIndexOf('\n', source.indexOf("README:end")));
+        assertThat(Files.readString(Path.of("../README.md"))).contains("```java\n" + region.stripIndent() + "\n```");
     }
 }
