@@ -33,6 +33,9 @@ public interface GuestProcess {
      */
     CompletableFuture<ExitStatus> onExit();
 
+    /** Whether the end of the process is not known yet; false for certain once {@link #waitFor} has returned. */
+    boolean isAlive();
+
     /**
      * Waits for the end of the process.
      *

@@ -2,8 +2,10 @@
 package io.virtcontainers;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What runs the virtual machine, and how.
@@ -16,8 +18,7 @@ import java.util.Optional;
  */
 public record HypervisorConfig(
         Accelerator accelerator, Optional<Path> binary, Optional<Path> kernel, List<String> kernelParameters) {
-    private static final HypervisorConfig DEFAULTS =
-            new HypervisorConfig(Accelerator.AUTO, Optional.empty(), Optional.empty(), List.of());
+    private static final HypervisorConfig DEFAULTS = builder().build();
 
     public HypervisorConfig {
         kernelParameters = List.copyOf(kernelParameters);
@@ -33,19 +34,46 @@ public record HypervisorConfig(
         return DEFAULTS;
     }
 
-    public HypervisorConfig withAccelerator(Accelerator newAccelerator) {
-        return new HypervisorConfig(newAccelerator, binary, kernel, kernelParameters);
+    public static Builder builder() {
+        return new Builder();
     }
 
-    public HypervisorConfig withBinary(Path newBinary) {
-        return new HypervisorConfig(accelerator, Optional.of(newBinary), kernel, kernelParameters);
-    }
+    /** Collects the settings of a {@link HypervisorConfig}; not thread-safe. */
+    public static final class Builder {
+        private Accelerator accelerator = Accelerator.AUTO;
+        private @Nullable Path binary;
+        private @Nullable Path kernel;
+        private final List<String> kernelParameters = new ArrayList<>();
 
-    public HypervisorConfig withKernel(Path newKernel) {
-        return new HypervisorConfig(accelerator, binary, Optional.of(newKernel), kernelParameters);
-    }
+        private Builder() {}
 
-    public HypervisorConfig withKernelParameters(String... parameters) {
-        return new HypervisorConfig(accelerator, binary, kernel, List.of(parameters));
+        /** Default: {@link Accelerator#AUTO}. */
+        public Builder accelerator(Accelerator newAccelerator) {
+            accelerator = newAccelerator;
+            return this;
+        }
+
+        /** Default: found in {@code PATH}. */
+        public Builder binary(Path program) {
+            binary = program;
+            return this;
+        }
+
+        /** Default: one that is found on the host. */
+        public Builder kernel(Path file) {
+            kernel = file;
+            return this;
+        }
+
+        /** Adds to the end of the kernel's command line. Default: nothing. */
+        public Builder kernelParameters(String... parameters) {
+            kernelParameters.addAll(List.of(parameters));
+            return this;
+        }
+
+        public HypervisorConfig build() {
+            return new HypervisorConfig(
+                    accelerator, Optional.ofNullable(binary), Optional.ofNullable(kernel), kernelParameters);
+        }
     }
 }

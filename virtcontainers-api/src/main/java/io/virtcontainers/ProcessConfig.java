@@ -16,13 +16,16 @@ import java.util.Optional;
  * @param user whom it runs as
  * @param terminal the size of its terminal, or empty for three separate streams. With a terminal all output comes on
  *     standard output.
+ * @param noNewPrivileges whether programs may not gain rights when they are executed, as set-uid programs do (prctl(2),
+ *     PR_SET_NO_NEW_PRIVS)
  */
 public record ProcessConfig(
         List<String> command,
         Map<String, String> environment,
         GuestPath workingDirectory,
         User user,
-        Optional<TerminalSize> terminal) {
+        Optional<TerminalSize> terminal,
+        boolean noNewPrivileges) {
     static final String DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     public ProcessConfig {
@@ -68,6 +71,7 @@ public record ProcessConfig(
         private GuestPath workingDirectory = GuestPath.of("/");
         private User user = User.ROOT;
         private Optional<TerminalSize> terminal = Optional.empty();
+        private boolean noNewPrivileges = true;
 
         private Builder(List<String> command) {
             this.command = new ArrayList<>(command);
@@ -102,8 +106,14 @@ public record ProcessConfig(
             return this;
         }
 
+        /** Default: true. Set it to false for images in which users become root by {@code su} or {@code sudo}. */
+        public Builder noNewPrivileges(boolean forbidden) {
+            noNewPrivileges = forbidden;
+            return this;
+        }
+
         public ProcessConfig build() {
-            return new ProcessConfig(command, environment, workingDirectory, user, terminal);
+            return new ProcessConfig(command, environment, workingDirectory, user, terminal, noNewPrivileges);
         }
     }
 }

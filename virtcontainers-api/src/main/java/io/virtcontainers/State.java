@@ -4,14 +4,13 @@ package io.virtcontainers;
 import java.util.Locale;
 
 /**
- * The state of a sandbox or of a container. Both go through the same table (Kata Containers 1.x, {@code
- * virtcontainers/pkg/types}):
+ * The state of a sandbox or of a container. Both go through the same table, that of Kata Containers 1.x ({@code
+ * virtcontainers/pkg/types}) without its restart of what has stopped:
  *
  * <pre>
  * ready   -> running, stopped
  * running -> paused, stopped
  * paused  -> running, stopped
- * stopped -> running
  * </pre>
  */
 public enum State {
@@ -26,7 +25,7 @@ public enum State {
             case READY -> next == RUNNING || next == STOPPED;
             case RUNNING -> next == PAUSED || next == STOPPED;
             case PAUSED -> next == RUNNING || next == STOPPED;
-            case STOPPED -> next == RUNNING;
+            case STOPPED -> false;
         };
     }
 

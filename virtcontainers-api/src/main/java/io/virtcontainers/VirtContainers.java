@@ -104,7 +104,7 @@ public interface VirtContainers extends AutoCloseable {
         private Builder() {}
 
         /**
-         * Where running sandboxes keep their sockets and files: at most 30 bytes long, as a socket's path is limited to
+         * Where running sandboxes keep their sockets and files: at most 64 bytes long, as a socket's path is limited to
          * 107. Default: {@code /run/virtcontainers} for root, else {@code $XDG_RUNTIME_DIR/virtcontainers}, else
          * {@code /tmp/virtcontainers-<uid>}.
          */

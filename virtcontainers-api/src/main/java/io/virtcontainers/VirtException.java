@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 public class VirtException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    private transient Diagnostics diagnostics = Diagnostics.none();
+    /** Null after deserialization: the machine that it tells of is then far away. */
+    private transient volatile @Nullable Diagnostics diagnostics;
 
     public VirtException(String message) {
         super(message);
@@ -22,7 +23,8 @@ public class VirtException extends RuntimeException {
 
     /** What was known about the sandbox when the error was raised; {@link Diagnostics#none()} if nothing. */
     public final Diagnostics diagnostics() {
-        return diagnostics;
+        Diagnostics known = diagnostics;
+        return known == null ? Diagnostics.none() : known;
     }
 
     /**
@@ -31,7 +33,7 @@ public class VirtException extends RuntimeException {
      * @return this exception
      */
     public final VirtException withDiagnostics(Diagnostics more) {
-        if (diagnostics.isEmpty()) {
+        if (diagnostics().isEmpty()) {
             diagnostics = more;
         }
         return this;
@@ -41,6 +43,7 @@ public class VirtException extends RuntimeException {
     @Override
     @SuppressWarnings("OverrideThrowableToString") // getMessage() stays one line, for logs and callers
     public String toString() {
-        return diagnostics.isEmpty() ? super.toString() : super.toString() + System.lineSeparator() + diagnostics;
+        Diagnostics known = diagnostics();
+        return known.isEmpty() ? super.toString() : super.toString() + System.lineSeparator() + known;
     }
 }

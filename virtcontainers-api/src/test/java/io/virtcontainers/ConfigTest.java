@@ -29,6 +29,7 @@ class ConfigTest {
         assertThat(process.workingDirectory()).isEqualTo(GuestPath.of("/"));
         assertThat(process.user()).isEqualTo(User.ROOT);
         assertThat(process.terminal()).isEmpty();
+        assertThat(process.noNewPrivileges()).isTrue();
     }
 
     @ParameterizedTest
@@ -108,9 +109,13 @@ class ConfigTest {
 
     @Test
     void kernelParametersAreOneWordEach() {
-        assertThatThrownBy(() -> HypervisorConfig.defaults().withKernelParameters("a\nb"))
+        assertThatThrownBy(() ->
+                        HypervisorConfig.builder().kernelParameters("a\nb").build())
                 .isInstanceOf(InvalidConfigException.class);
-        assertThat(HypervisorConfig.defaults().withKernelParameters("a", "b=c").kernelParameters())
+        assertThat(HypervisorConfig.builder()
+                        .kernelParameters("a", "b=c")
+                        .build()
+                        .kernelParameters())
                 .isEqualTo(List.of("a", "b=c"));
     }
 

@@ -82,7 +82,7 @@ class SandboxVmTest {
     @Test
     void aGuestThatPanicsSaysSo() {
         SandboxConfig config = SandboxConfig.builder("panic")
-                .hypervisor(HypervisorConfig.defaults().withKernelParameters("rdinit=/nonexistent"))
+                .hypervisor(HypervisorConfig.builder().kernelParameters("rdinit=/nonexistent").build())
                 .build();
         assertThatThrownBy(() -> fixture.vc.run(config))
                 .isInstanceOf(VmDiedException.class)
@@ -94,7 +94,7 @@ class SandboxVmTest {
     void aGuestThatHangsEndsAtTheDeadline() {
         // After its panic the kernel waits instead of rebooting: nothing happens any more.
         SandboxConfig config = SandboxConfig.builder("hang")
-                .hypervisor(HypervisorConfig.defaults().withKernelParameters("rdinit=/nonexistent", "panic=1000000"))
+                .hypervisor(HypervisorConfig.builder().kernelParameters("rdinit=/nonexistent", "panic=1000000").build())
                 .bootDeadline(Duration.ofSeconds(5))
                 .build();
         assertThatThrownBy(() -> fixture.vc.run(config))
@@ -107,7 +107,7 @@ class SandboxVmTest {
     void aKernelThatIsNoneIsRefused() throws IOException {
         Path garbage = Files.write(directory.resolve("vmlinuz"), new byte[100_000]);
         SandboxConfig config = SandboxConfig.builder("garbage")
-                .hypervisor(HypervisorConfig.defaults().withKernel(garbage))
+                .hypervisor(HypervisorConfig.builder().kernel(garbage).build())
                 .build();
         assertThatThrownBy(() -> fixture.vc.run(config))
                 .isInstanceOf(InvalidConfigException.class)
@@ -117,7 +117,7 @@ class SandboxVmTest {
     @Test
     void aMissingHypervisorIsNamedWithTheRemedy() {
         SandboxConfig config = SandboxConfig.builder("no-qemu")
-                .hypervisor(HypervisorConfig.defaults().withBinary(Path.of("/nonexistent/qemu")))
+                .hypervisor(HypervisorConfig.builder().binary(Path.of("/nonexistent/qemu")).build())
                 .build();
         assertThatThrownBy(() -> fixture.vc.run(config))
                 .isInstanceOf(HostSetupException.class)

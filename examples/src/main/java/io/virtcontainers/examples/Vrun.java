@@ -85,6 +85,7 @@ public final class Vrun implements Callable<Integer> {
     public static void main(String[] args) {
         CommandLine commandLine = new CommandLine(new Vrun())
                 .setStopAtPositional(true)
+                .setExpandAtFiles(false) // what follows is for the guest, to the letter
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((e, line, parsed) -> {
                     System.err.println("vrun: " + e);
@@ -134,9 +135,15 @@ public final class Vrun implements Callable<Integer> {
                 .hostname("vrun")
                 .vcpus(vcpus)
                 .memory(MemorySize.mib(memory))
-                .hypervisor(new HypervisorConfig(
-                        accelerator, Optional.ofNullable(hypervisor), Optional.ofNullable(kernel), List.of()))
+                .hypervisor(hypervisorConfig())
                 .build();
+    }
+
+    private HypervisorConfig hypervisorConfig() {
+        HypervisorConfig.Builder config = HypervisorConfig.builder().accelerator(accelerator);
+        Optional.ofNullable(hypervisor).ifPresent(config::binary);
+        Optional.ofNullable(kernel).ifPresent(config::kernel);
+        return config.build();
     }
 
     private ContainerConfig containerConfig(Terminal terminal) {

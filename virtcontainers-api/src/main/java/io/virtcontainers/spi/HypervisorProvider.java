@@ -5,9 +5,6 @@ import java.nio.file.Path;
 
 /** A kind of hypervisor, found by {@link java.util.ServiceLoader}. Making one and opening it never fails. */
 public interface HypervisorProvider {
-    /** A name from the field, for example {@code qemu}. */
-    String name();
-
     /** @param cacheDirectory where the backend may keep facts about the host; exists or can be made */
     Hypervisor open(Path cacheDirectory);
 }

@@ -22,10 +22,12 @@ import java.util.ServiceLoader;
 public record Backends(Hypervisor hypervisor, AgentConnector agents, GuestImages images) {
 
     static Backends load(Path cacheDirectory) {
+        // Whoever could write there would choose the kernels of our guests.
+        Path cache = Directories.privateDirectory(cacheDirectory);
         HypervisorProvider hypervisor = only(HypervisorProvider.class, "hypervisor-qemu");
         AgentProvider agent = only(AgentProvider.class, "agent-client");
         GuestImageProvider images = only(GuestImageProvider.class, "guest-image");
-        return new Backends(hypervisor.open(cacheDirectory), agent.open(), images.open(cacheDirectory));
+        return new Backends(hypervisor.open(cache), agent.open(), images.open(cache));
     }
 
     private static <T> T only(Class<T> type, String artifact) {
@@ -34,7 +36,10 @@ public record Backends(Hypervisor hypervisor, AgentConnector agents, GuestImages
                 .toList();
         if (found.size() != 1) {
             throw new HostSetupException("the class path has " + found.size() + " backends of type "
-                    + type.getSimpleName() + " where exactly one is needed: " + found
+                    + type.getSimpleName() + " where exactly one is needed: "
+                    + found.stream()
+                            .map(backend -> backend.getClass().getName())
+                            .toList()
                     + "; the usual one is io.virtcontainers:"
                     + artifact);
         }

@@ -48,7 +48,7 @@ final class ContainerImpl implements Container {
 
     @Override
     public State state() {
-        if (sandbox.state() == State.STOPPED || init.onExit().isDone()) {
+        if (sandbox.state() == State.STOPPED || !init.isAlive()) {
             return State.STOPPED;
         }
         return started ? State.RUNNING : State.READY;

@@ -26,7 +26,7 @@ final class Directories {
             return Path.of("/run", NAME);
         }
         @Nullable String runtime = System.getenv("XDG_RUNTIME_DIR");
-        if (runtime != null && Files.isWritable(Path.of(runtime))) {
+        if (runtime != null && runtime.startsWith("/") && Files.isWritable(Path.of(runtime))) {
             return Path.of(runtime, NAME);
         }
         return Path.of("/tmp", NAME + "-" + uid);
@@ -38,8 +38,12 @@ final class Directories {
             return Path.of(own);
         }
         @Nullable String xdg = System.getenv("XDG_CACHE_HOME");
-        Path base = xdg != null && !xdg.isEmpty() ? Path.of(xdg) : Path.of(System.getProperty("user.home"), ".cache");
-        return base.resolve(NAME);
+        if (xdg != null && xdg.startsWith("/")) {
+            return Path.of(xdg, NAME);
+        }
+        // As shells and `make setup` see it; Java's own user.home is that of the password file.
+        @Nullable String home = System.getenv("HOME");
+        return Path.of(home != null && home.startsWith("/") ? home : System.getProperty("user.home"), ".cache", NAME);
     }
 
     /** The directory, made with mode 0700 if it is not there; refused if another user could put files into it. */
@@ -58,8 +62,7 @@ final class Directories {
                 }
             }
             if (!Files.isDirectory(absolute, LinkOption.NOFOLLOW_LINKS)) {
-                throw new HostSetupException(
-                        absolute + " is not a directory: remove it, or choose another state directory");
+                throw new HostSetupException(absolute + " is not a directory: remove it, or choose another directory");
             }
             Object owner = Files.getAttribute(absolute, "unix:uid", LinkOption.NOFOLLOW_LINKS);
             Set<PosixFilePermission> mode = Files.getPosixFilePermissions(absolute, LinkOption.NOFOLLOW_LINKS);
@@ -69,7 +72,7 @@ final class Directories {
                 throw new HostSetupException(absolute + " belongs to user " + owner + " with mode "
                         + PosixFilePermissions.toString(mode)
                         + ", so others could tamper with it: it must belong to user "
-                        + uid() + " alone; remove it, or choose another state directory");
+                        + uid() + " alone; remove it, or choose another directory");
             }
             return absolute;
         } catch (IOException e) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandResult;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
@@ -64,6 +65,9 @@ public final class Engine implements VirtContainers {
     public Sandbox create(SandboxConfig config) {
         synchronized (sandboxes) {
             requireOpen();
+        }
+        if (Thread.currentThread().isInterrupted()) {
+            throw new CancelledException("interrupted before sandbox " + config.id() + " was created");
         }
         SandboxImpl sandbox = SandboxImpl.create(config, backends, state, this::forget);
         synchronized (sandboxes) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
-import io.virtcontainers.AgentException;
+import io.virtcontainers.AgentConnectionLostException;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
-import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.Diagnostics;
+import io.virtcontainers.HypervisorException;
 import io.virtcontainers.IllegalTransitionException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.Sandbox;
@@ -31,7 +31,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -42,8 +44,8 @@ import org.slf4j.LoggerFactory;
 /**
  * One sandbox.
  *
- * <p>Two rules keep it honest. Every operation that changes something holds {@link #lock}; waiting for a process and its
- * streams does not. And the end of the virtual machine, which nobody can lock out, is an event ({@link #vmEnded}) that
+ * <p>Two rules keep it honest. Every operation that changes what the sandbox has holds {@link #lock}; what happens inside
+ * a container (start, exec, signals, streams) does not. And the end of the virtual machine, which nobody can lock out, is an event ({@link #vmEnded}) that
  * sets the state and fails everything that waits for the guest, with the reason; so no call waits for a dead machine, and
  * {@link #state} never says running after it.
  *
@@ -195,7 +197,7 @@ final class SandboxImpl implements Sandbox {
 
     /** Sets the state, except that nothing follows stopped: the machine's end may come at any moment. */
     private synchronized void become(State next) {
-        if (state.mayBecome(next) && state != State.STOPPED) {
+        if (state.mayBecome(next)) {
             state = next;
         }
     }
@@ -222,26 +224,58 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public void stop() {
-        interruptOthers();
-        locked("stop", () -> {
-            if (state == State.RUNNING || state == State.PAUSED) {
-                shutDownAgent();
-            }
-            endMachine(null);
-            return null;
-        });
+        ended(this::end);
+    }
+
+    private void end() {
+        if (state == State.RUNNING || state == State.PAUSED) {
+            shutDownAgent();
+        }
+        endMachine(null);
     }
 
     /**
-     * Ends what another operation waits for in the guest, a boot above all: it holds the lock that {@link #stop} and {@link
-     * #delete} need, and it is of no use any more.
+     * Runs the last operation of a sandbox. What another thread waits for in the guest, a boot above all, is ended first:
+     * it holds the lock and is of no use any more. An interrupt does not keep the sandbox alive: it is held back until the
+     * end.
      */
-    private void interruptOthers() {
-        if (lock.isLocked() && !lock.isHeldByCurrentThread()) {
-            stopping = true;
-            Agent connected = agent;
-            if (connected != null) {
-                connected.abort(new CancelledException("sandbox " + id() + " was stopped meanwhile"));
+    private void ended(Runnable work) {
+        boolean interrupted = Thread.interrupted();
+        try {
+            interrupted |= lockForTheEnd();
+            try {
+                work.run();
+            } finally {
+                lock.unlock();
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** @return whether the thread was interrupted meanwhile */
+    private boolean lockForTheEnd() {
+        if (lock.tryLock()) {
+            return false;
+        }
+        stopping = true;
+        Agent connected = agent;
+        if (connected != null) {
+            connected.abort(died("stopped"));
+        }
+        boolean interrupted = false;
+        Deadline deadline = Deadline.after(LOCK.plus(config.bootDeadline()));
+        while (true) {
+            try {
+                if (lock.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+                    return interrupted;
+                }
+                endMachine(null); // rather two operations at once than a machine whose agent was cut off
+                throw deadline.exceeded("the end of another operation of sandbox " + id());
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
         }
     }
@@ -276,6 +310,7 @@ final class SandboxImpl implements Sandbox {
         } finally {
             Agent connected = agent;
             if (connected != null) {
+                connected.abort(died("stopped")); // what the event of the end says too, perhaps a moment later
                 connected.close();
             }
         }
@@ -283,15 +318,11 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public void delete() {
-        interruptOthers();
-        locked("delete", () -> {
+        ended(() -> {
             if (deleted) {
-                return null;
+                return;
             }
-            if (state == State.RUNNING || state == State.PAUSED) {
-                shutDownAgent();
-            }
-            endMachine(null);
+            end();
             try {
                 claim.release();
             } catch (IOException e) {
@@ -299,7 +330,6 @@ final class SandboxImpl implements Sandbox {
             }
             deleted = true;
             onDelete.accept(this);
-            return null;
         });
     }
 
@@ -321,10 +351,10 @@ final class SandboxImpl implements Sandbox {
                 }
             }
             Deadline deadline = Deadline.after(REQUEST);
-            String address = step(
-                    "disk.attach",
-                    () -> machine().addBlockDevice(container.id(), disk, /* readOnly= */ true, deadline));
             try {
+                String address = step(
+                        "disk.attach",
+                        () -> machine().addBlockDevice(container.id(), disk, /* readOnly= */ true, deadline));
                 step("container.create", () -> {
                     agent().createContainer(container, address, deadline);
                     return null;
@@ -341,18 +371,28 @@ final class SandboxImpl implements Sandbox {
         });
     }
 
+    /** Goes on after an interrupt, which may be what the creation failed of. */
     private void undoCreate(String container, RuntimeException failure) {
         if (state != State.RUNNING) {
             return;
         }
+        boolean interrupted = Thread.interrupted();
         Deadline deadline = Deadline.after(REQUEST);
         try {
             if (failure instanceof DeadlineExceededException || failure instanceof CancelledException) {
                 agent().removeContainer(container, deadline); // what the guest made of it is unknown
             }
+        } catch (RuntimeException e) {
+            Engine.suppress(failure, e);
+        }
+        try {
             machine().removeBlockDevice(container, deadline);
         } catch (RuntimeException e) {
             Engine.suppress(failure, e);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -445,17 +485,16 @@ final class SandboxImpl implements Sandbox {
         if (machine == null) {
             return e.withDiagnostics(Diagnostics.none().inPhase(phase));
         }
-        if (e instanceof AgentException && !(e instanceof CommandNotFoundException)) {
+        if (e instanceof AgentConnectionLostException
+                || (e instanceof HypervisorException && !(e instanceof VmDiedException))) {
             try {
-                String reason = machine.onExit()
-                        .copy()
-                        .orTimeout(DEATH_NEWS.toMillis(), TimeUnit.MILLISECONDS)
-                        .join();
-                VirtException death = died(reason);
+                VirtException death = died(exit.get(DEATH_NEWS.toMillis(), TimeUnit.MILLISECONDS));
                 death.addSuppressed(e);
                 return death;
-            } catch (java.util.concurrent.CompletionException alive) {
-                // The machine runs: the agent's own words are the error.
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+            } catch (ExecutionException | TimeoutException alive) {
+                // The machine runs: the error says what there is to say.
             }
         }
         return e.withDiagnostics(machine.diagnostics().inPhase(phase));

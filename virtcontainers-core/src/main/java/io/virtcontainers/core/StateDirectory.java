@@ -49,7 +49,7 @@ final class StateDirectory implements AutoCloseable {
     static StateDirectory open(Path directory) {
         Path state = Directories.privateDirectory(directory);
         Path sandboxes = Directories.privateDirectory(state.resolve("sandboxes"));
-        if (sandboxes.toString().length() + 1 + HASH_LENGTH + SOCKET_NAME > MAX_SOCKET_PATH) {
+        if (bytes(sandboxes) + 1 + HASH_LENGTH + SOCKET_NAME > MAX_SOCKET_PATH) {
             throw new HostSetupException("the state directory " + state + " is too long for unix sockets below it ("
                     + MAX_SOCKET_PATH + " bytes): choose a shorter one");
         }
@@ -137,7 +137,7 @@ final class StateDirectory implements AutoCloseable {
 
     /** The id, or its beginning and a hash where the id would make socket paths too long. */
     private String directoryName(String id) {
-        int room = MAX_SOCKET_PATH - SOCKET_NAME - sandboxes.toString().length() - 1;
+        int room = MAX_SOCKET_PATH - SOCKET_NAME - bytes(sandboxes) - 1;
         if (id.length() <= room) {
             return id;
         }
@@ -149,6 +149,10 @@ final class StateDirectory implements AutoCloseable {
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError("every Java platform has SHA-256", e);
         }
+    }
+
+    private static int bytes(Path path) {
+        return path.toString().getBytes(StandardCharsets.UTF_8).length;
     }
 
     private static String owner(Path directory) {

@@ -5,12 +5,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.virtcontainers.AgentException;
+import io.virtcontainers.AgentConnectionLostException;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.Container;
 import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.Diagnostics;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.HypervisorException;
@@ -161,7 +162,7 @@ class SandboxTest {
         Sandbox sandbox = fixture.running("demo");
         fixture.agents.faults().before("createContainer", () -> {
             fixture.hypervisor.machines().get(0).die("killed by signal 9");
-            throw new AgentException("UNAVAILABLE: connection reset");
+            throw new AgentConnectionLostException("connection reset", null);
         });
         assertThatThrownBy(() -> fixture.container(sandbox, "c", "true")).isInstanceOf(VmDiedException.class);
     }
@@ -178,7 +179,7 @@ class SandboxTest {
         CompletableFuture<Void> start = CompletableFuture.runAsync(sandbox::start);
         reached.get(10, TimeUnit.SECONDS);
         sandbox.delete();
-        assertThatThrownBy(start::join).hasCauseInstanceOf(CancelledException.class);
+        assertThatThrownBy(start::join).hasCauseInstanceOf(VmDiedException.class);
         assertThat(fixture.hypervisor.machines().get(0).isAlive()).isFalse();
     }
 
@@ -194,7 +195,7 @@ class SandboxTest {
                 CompletableFuture.supplyAsync(() -> fixture.container(sandbox, "c", "true"));
         reached.get(10, TimeUnit.SECONDS);
         sandbox.delete();
-        assertThatThrownBy(creation::join).hasCauseInstanceOf(VirtException.class);
+        assertThatThrownBy(creation::join).hasCauseInstanceOf(VmDiedException.class);
         assertThat(fixture.hypervisor.machines().get(0).isAlive()).isFalse();
     }
 
@@ -312,6 +313,54 @@ class SandboxTest {
     }
 
     @Test
+    void closingOnAnInterruptedThreadClosesAndKeepsTheInterrupt() throws IOException {
+        Sandbox sandbox = fixture.running("demo");
+        Thread.currentThread().interrupt();
+        sandbox.close();
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(fixture.hypervisor.machines().get(0).isAlive()).isFalse();
+        assertThat(fixture.sandboxDirectories()).isEmpty();
+    }
+
+    @Test
+    void whoWaitsForAProcessLearnsThatTheSandboxWasStopped() {
+        Sandbox sandbox = fixture.running("demo");
+        Container container = fixture.container(sandbox, "c", "sleep");
+        container.start();
+        fixture.agents.faults().hang("destroySandbox");
+        sandbox.stop();
+        assertThatThrownBy(() -> container.process().waitFor(SOON))
+                .isInstanceOf(VmDiedException.class)
+                .hasMessageContaining("was stopped");
+    }
+
+    @Test
+    void anInterruptedCreationLeavesNothingOfTheContainer() throws Exception {
+        Sandbox sandbox = fixture.running("demo");
+        CompletableFuture<Void> reached = new CompletableFuture<>();
+        fixture.agents.faults().before("createContainer", () -> {
+            reached.complete(null);
+            new CompletableFuture<>().join();
+        });
+        CompletableFuture<Throwable> outcome = new CompletableFuture<>();
+        Thread creator = new Thread(() -> {
+            try {
+                fixture.container(sandbox, "c", "true");
+                outcome.completeExceptionally(new AssertionError("created"));
+            } catch (VirtException e) {
+                outcome.complete(Thread.interrupted() ? e : new AssertionError("the interrupt is lost", e));
+            }
+        });
+        creator.start();
+        reached.get(10, TimeUnit.SECONDS);
+        creator.interrupt();
+        assertThat(outcome.get(10, TimeUnit.SECONDS)).isInstanceOf(CancelledException.class);
+        assertThat(fixture.hypervisor.machines().get(0).disks()).isEmpty();
+        fixture.agents.faults().heal("createContainer");
+        fixture.container(sandbox, "c", "true");
+    }
+
+    @Test
     void keepsTheClaimWhileTheMachineCannotBeEnded() throws IOException {
         Sandbox sandbox = fixture.running("demo");
         fixture.hypervisor.faults().fail("stop", new HypervisorException("survived SIGKILL"));
@@ -320,6 +369,19 @@ class SandboxTest {
         fixture.hypervisor.faults().heal("stop");
         sandbox.delete();
         assertThat(fixture.sandboxDirectories()).isEmpty();
+    }
+
+    @Test
+    void anErrorSurvivesSerialization() throws Exception {
+        java.io.ByteArrayOutputStream bytes = new java.io.ByteArrayOutputStream();
+        try (java.io.ObjectOutputStream out = new java.io.ObjectOutputStream(bytes)) {
+            out.writeObject(new HypervisorException("gone")
+                    .withDiagnostics(Diagnostics.none().inPhase("x")));
+        }
+        try (java.io.ObjectInputStream in =
+                new java.io.ObjectInputStream(new java.io.ByteArrayInputStream(bytes.toByteArray()))) {
+            assertThat(in.readObject()).hasToString("io.virtcontainers.HypervisorException: gone");
+        }
     }
 
     @Test

@@ -100,6 +100,11 @@ final class FakeProcess implements GuestProcess {
     }
 
     @Override
+    public boolean isAlive() {
+        return !exit.isDone();
+    }
+
+    @Override
     public ExitStatus waitFor(Duration timeout) {
         return Deadline.after(timeout).await(exit, "the end of process " + id);
     }

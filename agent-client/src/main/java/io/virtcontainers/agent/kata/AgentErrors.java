@@ -5,6 +5,7 @@ import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.netty.handler.codec.http2.Http2Exception;
+import io.virtcontainers.AgentConnectionLostException;
 import io.virtcontainers.AgentException;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CommandNotFoundException;
@@ -15,6 +16,7 @@ import io.virtcontainers.VirtException;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 
 /**
  * The one place where a gRPC status becomes an error of this library. What the agent says is data from the guest: it is
@@ -28,6 +30,7 @@ final class AgentErrors {
     static final String EXECUTABLE_NOT_FOUND = "executable-not-found";
     static final String EXECUTABLE_NOT_PERMITTED = "executable-not-permitted";
 
+    private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{Cc}\\p{Cf}]+");
     private static final int LONGEST_TEXT = 2000;
     private static final int NOT_FOUND_EXIT_CODE = 127;
     private static final int NOT_PERMITTED_EXIT_CODE = 126;
@@ -53,6 +56,10 @@ final class AgentErrors {
 
     private VirtException byCode(StatusRuntimeException answer, Rpc rpc) {
         String text = textOf(answer);
+        if (isConnectionLoss(answer)) {
+            return new AgentConnectionLostException(
+                    "the connection to the agent broke, so the outcome of " + rpc + " is unknown: " + text, answer);
+        }
         return switch (answer.getStatus().getCode()) {
             case NOT_FOUND -> withCause(new NotFoundException(rpc + ": the agent does not know it: " + text), answer);
             case ALREADY_EXISTS ->
@@ -65,9 +72,6 @@ final class AgentErrors {
                         "agent " + agentVersion.get().orElse("of unknown version") + " does not support " + rpc.method()
                                 + ": " + text,
                         answer);
-            case UNAVAILABLE ->
-                new AgentException(
-                        "the connection to the agent broke, so the outcome of " + rpc + " is unknown: " + text, answer);
             default ->
                 new AgentException(
                         "the agent refused " + rpc + ": " + answer.getStatus().getCode() + ": " + text, answer);
@@ -133,7 +137,8 @@ final class AgentErrors {
 
     private static String clean(String text) {
         String cut = text.length() > LONGEST_TEXT ? text.substring(0, LONGEST_TEXT) + "..." : text;
-        return cut.replaceAll("\\p{Cntrl}+", " ").strip();
+        // Format characters too: those that reverse the direction of text can forge what a terminal shows.
+        return UNPRINTABLE.matcher(cut).replaceAll(" ").strip();
     }
 
     static Throwable unwrap(Throwable error) {

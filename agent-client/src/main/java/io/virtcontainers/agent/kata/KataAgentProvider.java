@@ -7,11 +7,6 @@ import io.virtcontainers.spi.AgentProvider;
 /** Offers the agent of Kata Containers 1.x under the name {@code kata}. */
 public final class KataAgentProvider implements AgentProvider {
     @Override
-    public String name() {
-        return "kata";
-    }
-
-    @Override
     public AgentConnector open() {
         return new KataAgentConnector();
     }

@@ -58,6 +58,11 @@ final class KataGuestProcess implements GuestProcess {
     }
 
     @Override
+    public boolean isAlive() {
+        return !exit.ended().isDone();
+    }
+
+    @Override
     public ExitStatus waitFor(Duration timeout) {
         String end = "the end of process " + calls.execId() + " of container " + calls.containerId();
         return Deadline.after(timeout).await(exit.ended(), end);

@@ -111,7 +111,7 @@ final class OciSpecs {
                         .setType("RLIMIT_NOFILE")
                         .setSoft(OPEN_FILES_SOFT)
                         .setHard(OPEN_FILES_HARD))
-                .setNoNewPrivileges(true);
+                .setNoNewPrivileges(process.noNewPrivileges());
         config.environment().forEach((name, value) -> process.addEnv(name + "=" + value));
         config.terminal()
                 .ifPresent(size -> process.setTerminal(true)

@@ -50,8 +50,8 @@ final class ProcessExit {
     }
 
     /**
-     * A copy, so that what its owner does to it harms nobody else; completes on a callback thread. Is done at once if the
-     * end is known, so that it never lags behind a wait that has returned.
+     * A copy, so that what its owner does to it harms nobody else; completes on a callback thread. Done at once if the end
+     * is known, so that it does not lag behind a wait that has returned.
      */
     CompletableFuture<ExitStatus> onExit() {
         return (ended.isDone() ? ended : forUsers).copy();

@@ -191,6 +191,9 @@ final class GuestImageBuilder {
 
     private void writeIndex(Request request, String key, String release, Map<Path, String> stamps, Path work)
             throws IOException {
+        if (request.agent().file().isEmpty()) {
+            return; // inside another archive: nothing would tell that it was replaced
+        }
         List<String> lines = new ArrayList<>(List.of(key, release));
         for (Map.Entry<Path, String> stamp : stamps.entrySet()) {
             if (stamp.getKey().toString().contains("\n")) {

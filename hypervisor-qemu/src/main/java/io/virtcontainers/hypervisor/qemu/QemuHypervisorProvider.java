@@ -10,11 +10,6 @@ public final class QemuHypervisorProvider implements HypervisorProvider {
     public QemuHypervisorProvider() {}
 
     @Override
-    public String name() {
-        return "qemu";
-    }
-
-    @Override
     public Hypervisor open(Path cacheDirectory) {
         return new QemuHypervisor(cacheDirectory);
     }

@@ -41,7 +41,7 @@ class QemuCommandLineTest {
 
     @Test
     void isTheTunedRecipe() {
-        HypervisorConfig settings = HypervisorConfig.defaults().withKernelParameters("user=1", "panic=5");
+        HypervisorConfig settings = HypervisorConfig.builder().kernelParameters("user=1", "panic=5").build();
         assertThat(String.join("\n", QemuCommandLine.of(qemu, false, config("/run/vc/demo", settings))))
                 .isEqualTo("""
                         /usr/bin/qemu
@@ -117,7 +117,7 @@ class QemuCommandLineTest {
 
     @Test
     void aKernelCommandLineThatLinuxWouldCutOffIsRefused() {
-        HypervisorConfig settings = HypervisorConfig.defaults().withKernelParameters("x".repeat(2000));
+        HypervisorConfig settings = HypervisorConfig.builder().kernelParameters("x".repeat(2000)).build();
         assertThatThrownBy(() -> QemuCommandLine.of(qemu, false, config("/run/vc/demo", settings)))
                 .isInstanceOf(InvalidConfigException.class)
                 .hasMessageContaining("2047");

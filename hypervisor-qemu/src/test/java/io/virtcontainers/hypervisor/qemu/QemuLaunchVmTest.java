@@ -88,7 +88,7 @@ class QemuLaunchVmTest {
                 c.directory(),
                 c.vcpus(),
                 c.memory(),
-                c.settings().withBinary(binary),
+                HypervisorConfig.builder().accelerator(c.settings().accelerator()).binary(binary).build(),
                 c.image(),
                 c.kernelParameters());
     }

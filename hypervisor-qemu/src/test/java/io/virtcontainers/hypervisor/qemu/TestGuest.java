@@ -126,7 +126,7 @@ final class TestGuest {
                 directory,
                 1,
                 MemorySize.mib(128),
-                HypervisorConfig.defaults().withAccelerator(Accelerator.TCG),
+                HypervisorConfig.builder().accelerator(Accelerator.TCG).build(),
                 image,
                 test.isEmpty() ? List.of() : List.of("test=" + test));
     }
