@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 const PORT_LIMIT: Duration = Duration::from_secs(10);
+const MAX_FILES: u64 = 65_536;
 const MAX_BLOCKING_THREADS: usize = 16;
 
 pub fn main() {
@@ -51,6 +52,7 @@ fn run() -> Result<std::convert::Infallible> {
     leave_rootfs()?;
     mount_first()?;
     open_console();
+    raise_file_limit();
     let mut config = Config::guest();
     config.apply_command_line(&fs::read_to_string("/proc/cmdline").unwrap_or_default());
     log::set_level(config.log);
@@ -111,6 +113,14 @@ fn mount_at(fstype: &str, target: &str, flags: MsFlags, data: &str) -> Result<()
         // The kernel may have mounted devtmpfs itself.
         Ok(()) | Err(nix::errno::Errno::EBUSY) => Ok(()),
         Err(errno) => Err(Status::errno(format!("mount {target}"), errno)),
+    }
+}
+
+/// Each process of a container takes up to three descriptors. Containers get limits of their own.
+fn raise_file_limit() {
+    use nix::sys::resource::{setrlimit, Resource};
+    if let Err(errno) = setrlimit(Resource::RLIMIT_NOFILE, MAX_FILES, MAX_FILES) {
+        warning!("limit of open files: {errno}");
     }
 }
 

@@ -8,6 +8,10 @@
 //! maximum, so it can only be the preface of the next connection: the present one then ends and
 //! the preface is kept. An end-of-file ends the connection too.
 //!
+//! The kernel learns of a host's arrival and departure by another way than of its bytes, and at
+//! times later. So the port of a *young* connection may still seem to be without a host; that is
+//! believed only if it lasts.
+//!
 //! Given up: a preface that falls into the missing payload of a cut frame is taken as that payload
 //! when the end-of-file was missed. `STALL` heals this: no byte for so long inside a frame means
 //! that the rest will never come; the client then has to connect again.
@@ -26,6 +30,9 @@ use tokio::time::{sleep, Instant, Sleep};
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub const STALL: Duration = Duration::from_secs(5);
 
+/// For how long a connection is young, and for how long the absence of its host is doubted.
+const GRACE: Duration = Duration::from_millis(100);
+
 const FRAME_HEADER: usize = 9;
 const READ_SIZE: usize = 64 * 1024;
 /// virtio-serial takes at most 32 KiB per write, and each write costs a notification of the host.
@@ -35,9 +42,9 @@ const WRITE_SIZE: usize = 32 * 1024;
 pub trait Port: Send {
     /// 0 means that the host is away; it may come back later.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
-    /// Fails with `BrokenPipe` while the host is away.
+    /// Fails with `BrokenPipe` while the host is away; never answers 0.
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
-    /// Ready when reading is worth a new try after it returned 0.
+    /// Ready when a host is there, after reading returned 0 or writing failed.
     fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
@@ -65,6 +72,8 @@ impl<P: Port> Channel<P> {
                     ended: false,
                     stall: None,
                     stalling: false,
+                    began: Instant::now(),
+                    absence: None,
                     output: Vec::with_capacity(WRITE_SIZE),
                     written: 0,
                 });
@@ -110,6 +119,8 @@ pub struct Connection<'a, P> {
     ended: bool,
     stall: Option<Pin<Box<Sleep>>>,
     stalling: bool,
+    began: Instant,
+    absence: Option<Pin<Box<Sleep>>>,
     output: Vec<u8>,
     written: usize,
 }
@@ -150,11 +161,39 @@ impl<P: Port> Connection<'_, P> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.output.len() {
             let rest = &self.output[self.written..];
-            self.written += ready!(self.channel.port.poll_write(cx, rest))?;
+            match ready!(self.channel.port.poll_write(cx, rest)) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => self.written += count,
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    if !ready!(self.poll_host(cx)) {
+                        return Poll::Ready(Err(error));
+                    }
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
         }
         self.output.clear();
         self.written = 0;
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether the host, which seems to be away, is or comes back; if not, the connection ends.
+    fn poll_host(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.absence.is_some() || self.began.elapsed() < GRACE {
+            match self.channel.port.poll_return(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.absence = None;
+                    return Poll::Ready(true);
+                }
+                Poll::Ready(Err(_)) => (),
+                Poll::Pending => {
+                    let timer = self.absence.get_or_insert_with(|| Box::pin(sleep(GRACE)));
+                    ready!(timer.as_mut().poll(cx));
+                }
+            }
+        }
+        self.ended = true;
+        Poll::Ready(false)
     }
 
     fn gone(&self) -> io::Result<()> {
@@ -164,6 +203,13 @@ impl<P: Port> Connection<'_, P> {
         } else {
             Ok(())
         }
+    }
+}
+
+impl<P> Drop for Connection<'_, P> {
+    fn drop(&mut self) {
+        // A preface that was not even read, because writing failed first, must not be found again.
+        self.channel.input.advance(self.vetted);
     }
 }
 
@@ -193,8 +239,11 @@ impl<P: Port> AsyncRead for Connection<'_, P> {
             }
             match this.channel.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => {
-                    this.channel.input.clear();
-                    this.ended = true;
+                    // What follows a cut frame is of another connection in any case.
+                    if this.inside_frame() || !ready!(this.poll_host(cx)) {
+                        this.channel.input.clear();
+                        this.ended = true;
+                    }
                 }
                 Poll::Ready(Ok(_)) => this.stalling = false,
                 Poll::Ready(Err(error)) => {

@@ -5,7 +5,6 @@
 //! their runs of the runtime. `state` is held for moments only and never across an await.
 
 use crate::config::Config;
-use crate::exec::SIGNAL_LIMIT;
 use crate::namespace::Shared;
 use crate::oci_linux;
 use crate::process::{Process, Wiring};
@@ -13,10 +12,10 @@ use crate::proto::grpc;
 use crate::runtime::Runtime;
 use crate::status::{Code, Result, Status};
 use crate::storage::Storages;
-use crate::{ids, oci, paths, sys};
+use crate::{ids, oci, paths, sys, sysctl};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::RwLock;
 
@@ -58,7 +57,7 @@ pub struct Container {
     /// The init process as specified, the base of every exec.
     pub process: grpc::Process,
     bundle: PathBuf,
-    cgroup: PathBuf,
+    pub cgroup: PathBuf,
 }
 
 pub struct State {
@@ -69,6 +68,7 @@ pub struct State {
     pub starting: HashSet<String>,
     reported: VecDeque<String>,
     storages: Vec<PathBuf>,
+    removed: bool,
 }
 
 impl State {
@@ -106,6 +106,7 @@ impl Container {
                 starting: HashSet::new(),
                 reported: VecDeque::new(),
                 storages: Vec::new(),
+                removed: false,
             }),
             process: process.unwrap_or_default(),
             bundle: context.config.containers().join(&id),
@@ -195,7 +196,7 @@ impl Container {
         if let Some(linux) = spec.and_then(|spec| spec.linux.as_ref()) {
             for (key, value) in &linux.sysctl {
                 if oci_linux::is_network_sysctl(key) {
-                    set_network_sysctl(key, value)?;
+                    sysctl::set_network(key, value)?;
                 }
             }
         }
@@ -261,48 +262,6 @@ impl Container {
         }
     }
 
-    /// `signal` for one process, or for all of them when `exec_id` is empty.
-    pub fn signal(&self, exec_id: &str, signal: u32) -> Result<()> {
-        let signal = i32::try_from(signal)
-            .ok()
-            .filter(|signal| (0..=SIGNAL_LIMIT).contains(signal))
-            .ok_or_else(|| Status::invalid(format!("signal {signal} does not exist")))?;
-        let process = self.find(exec_id)?;
-        if self.phase() == Phase::Stopped {
-            return Ok(());
-        }
-        if exec_id.is_empty() {
-            return self.signal_all(signal);
-        }
-        let signal = if exec_id == self.id {
-            effective_signal(process.pid, signal)
-        } else {
-            signal
-        };
-        self.send(&process, signal)
-    }
-
-    fn send(&self, process: &Process, signal: i32) -> Result<()> {
-        let reaper = &self.context.runtime.reaper;
-        match reaper.kill(process.pid, &process.exit, signal) {
-            Ok(()) | Err(nix::errno::Errno::ESRCH) => Ok(()),
-            Err(errno) => Err(Status::errno(format!("send signal {signal}"), errno)),
-        }
-    }
-
-    fn signal_all(&self, signal: i32) -> Result<()> {
-        let init = self.find("")?;
-        if signal == libc::SIGKILL && fs::write(self.cgroup.join("cgroup.kill"), "1").is_ok() {
-            return Ok(());
-        }
-        for pid in pids_below(&self.cgroup) {
-            if pid != init.pid {
-                let _ = sys::kill(pid, signal);
-            }
-        }
-        self.send(&init, effective_signal(init.pid, signal))
-    }
-
     /// Ends and forgets the container; can be repeated after a failure.
     pub async fn remove(self: &Arc<Self>) -> Result<()> {
         if self.phase() == Phase::Creating {
@@ -317,6 +276,12 @@ impl Container {
             self.signal_all(libc::SIGKILL)?;
         }
         let _operation = self.operation.write().await;
+        if sys::lock(&self.state).removed {
+            return Err(Status::not_found(format!(
+                "container {} has just been removed",
+                self.id
+            )));
+        }
         self.set_phase(Phase::Removing);
         if let Some(init) = init {
             init.exit.wait().await;
@@ -333,7 +298,9 @@ impl Container {
         }
         let this = self.clone();
         blocking(move || this.release()).await?;
-        sys::lock(&self.state).processes.clear();
+        let mut state = sys::lock(&self.state);
+        state.processes.clear();
+        state.removed = true;
         Ok(())
     }
 
@@ -360,72 +327,4 @@ pub async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(Status::new(Code::Internal, format!("lost work: {error}"))))
-}
-
-/// The init of a PID namespace ignores SIGTERM unless it has a handler, and would never end.
-fn effective_signal(pid: i32, signal: i32) -> i32 {
-    if signal != libc::SIGTERM {
-        return signal;
-    }
-    match fs::read_to_string(format!("/proc/{pid}/status")) {
-        Ok(status) if !catches(&status, signal) => libc::SIGKILL,
-        _ => signal,
-    }
-}
-
-fn catches(status: &str, signal: i32) -> bool {
-    let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    let mask = line.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
-    mask.map_or(false, |mask| mask >> (signal - 1) & 1 == 1)
-}
-
-/// All processes of a cgroup and of those below it.
-fn pids_below(cgroup: &Path) -> Vec<i32> {
-    let mut pids = Vec::new();
-    let mut queue = vec![cgroup.to_path_buf()];
-    while let Some(directory) = queue.pop() {
-        let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-        pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
-        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-        queue.extend(
-            entries
-                .filter(|entry| entry.file_type().map_or(false, |kind| kind.is_dir()))
-                .map(|entry| entry.path()),
-        );
-    }
-    pids.retain(|pid| *pid > 1);
-    pids
-}
-
-fn set_network_sysctl(key: &str, value: &str) -> Result<()> {
-    // With slashes a dot belongs to a name, such as that of a VLAN interface.
-    let path = if key.contains('/') {
-        format!("/proc/sys/{key}")
-    } else {
-        format!("/proc/sys/{}", key.replace('.', "/"))
-    };
-    if !paths::is_plain(&path) {
-        return Err(Status::invalid(format!("sysctl {key:?} is no plain name")));
-    }
-    fs::write(&path, value).map_err(|error| Status::io(format!("sysctl {key}={value}"), &error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn caught_signals_are_read_from_the_mask() {
-        let status = "Name:\tsh\nSigIgn:\t0000000000004000\nSigCgt:\t0000000000004002\n";
-        assert!(catches(status, libc::SIGTERM));
-        assert!(catches(status, libc::SIGINT));
-        assert!(!catches(status, libc::SIGHUP));
-        assert!(!catches("", libc::SIGTERM));
-    }
-
-    #[test]
-    fn network_sysctls_stay_in_their_tree() {
-        assert!(set_network_sysctl("net/../kernel/hostname", "x").is_err());
-        assert!(set_network_sysctl("net..kernel", "x").is_err());
-    }
 }

@@ -9,9 +9,6 @@ use crate::{ids, oci, sys};
 use std::fs;
 use std::sync::Arc;
 
-/// The highest signal number.
-pub const SIGNAL_LIMIT: i32 = 64;
-
 impl Container {
     pub async fn exec(&self, request: grpc::ExecProcessRequest) -> Result<()> {
         let id = request.exec_id;

@@ -30,6 +30,7 @@ pub mod mount;
 pub mod namespace;
 pub mod oci;
 pub mod oci_linux;
+pub mod oci_resources;
 pub mod paths;
 pub mod port;
 pub mod process;
@@ -40,10 +41,12 @@ pub mod runtime;
 pub mod sandbox;
 pub mod server;
 pub mod service;
+pub mod signal;
 pub mod status;
 pub mod storage;
 pub mod stream;
 pub mod sys;
+pub mod sysctl;
 pub mod uevent;
 
 #[cfg(test)]

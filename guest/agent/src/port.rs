@@ -39,9 +39,7 @@ pub fn open(device: &Path) -> io::Result<File> {
 pub struct FilePort {
     file: File,
     events: AsyncFd<OwnedFd>,
-    readable: bool,
-    writable: bool,
-    hung_up: bool,
+    known: Known,
 }
 
 impl FilePort {
@@ -58,44 +56,69 @@ impl FilePort {
         Ok(FilePort {
             file,
             events: AsyncFd::with_interest(events, Interest::READABLE)?,
-            readable: true,
-            writable: true,
-            hung_up: false,
+            known: Known {
+                readable: true,
+                writable: true,
+                hung_up: false,
+            },
         })
     }
 
-    /// Takes the events that came since the last call; pending when there are none.
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let mut guard = ready!(self.events.poll_read_ready(cx))?;
-            let mut list = [EpollEvent::empty()];
-            let count = match epoll::epoll_wait(guard.get_ref().as_raw_fd(), &mut list, 0) {
-                Ok(count) => count,
-                Err(nix::errno::Errno::EINTR) => continue,
-                Err(errno) => return Poll::Ready(Err(errno.into())),
-            };
-            if count == 0 {
-                guard.clear_ready();
-                continue;
+            if self.known.update(&self.events)? {
+                return Poll::Ready(Ok(()));
             }
-            let flags = list[0].events();
-            self.hung_up = flags.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
-            self.readable |= self.hung_up || flags.contains(EpollFlags::EPOLLIN);
-            self.writable |= self.hung_up || flags.contains(EpollFlags::EPOLLOUT);
-            return Poll::Ready(Ok(()));
+            let mut guard = ready!(self.events.poll_read_ready(cx))?;
+            if self.known.update(&self.events)? {
+                return Poll::Ready(Ok(()));
+            }
+            guard.clear_ready();
         }
+    }
+}
+
+/// What the events so far say of the port.
+struct Known {
+    readable: bool,
+    writable: bool,
+    hung_up: bool,
+}
+
+impl Known {
+    /// Takes the events that came since the last call; false when there are none.
+    fn update(&mut self, events: &AsyncFd<OwnedFd>) -> io::Result<bool> {
+        let mut list = [EpollEvent::empty()];
+        let count = match epoll::epoll_wait(events.as_raw_fd(), &mut list, 0) {
+            Ok(count) => count,
+            Err(nix::errno::Errno::EINTR) => 0,
+            Err(errno) => return Err(errno.into()),
+        };
+        if count == 0 {
+            return Ok(false);
+        }
+        let flags = list[0].events();
+        self.hung_up = flags.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+        self.readable |= self.hung_up || flags.contains(EpollFlags::EPOLLIN);
+        self.writable |= self.hung_up || flags.contains(EpollFlags::EPOLLOUT);
+        Ok(true)
     }
 }
 
 impl Port for FilePort {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
-            if self.readable {
+            if self.known.readable {
                 match self.file.read(buf) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.readable = false
+                        self.known.readable = false
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Ok(0) => {
+                        self.known.readable = false;
+                        self.known.hung_up = true;
+                        return Poll::Ready(Ok(0));
+                    }
                     result => return Poll::Ready(result),
                 }
             }
@@ -104,18 +127,20 @@ impl Port for FilePort {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        // Output for a host that has left would be read by the one that comes next.
-        if let Poll::Ready(Err(error)) = self.poll_events(cx) {
-            return Poll::Ready(Err(error));
-        }
+        // Output for a host that has left would be read by the one that comes next, and what is
+        // known of the host may be old: tokio learns of events only between two polls.
+        self.known.update(&self.events)?;
         loop {
-            if self.hung_up {
+            if self.known.hung_up {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
-            if self.writable {
+            if self.known.writable {
                 match self.file.write(buf) {
+                    // The driver forgets that its queue is full when the host goes or comes, and
+                    // then takes nothing.
+                    Ok(0) => self.known.writable = false,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.writable = false
+                        self.known.writable = false
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     result => return Poll::Ready(result),
@@ -126,6 +151,9 @@ impl Port for FilePort {
     }
 
     fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_events(cx)
+        while self.known.hung_up {
+            ready!(self.poll_events(cx))?;
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -4,8 +4,10 @@
 mod common;
 
 use common::{port, Host, TestPort};
+use std::io;
+use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use virtcontainers_agent::channel::{Channel, PREFACE};
+use virtcontainers_agent::channel::{Channel, Port, PREFACE};
 
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
@@ -176,8 +178,64 @@ async fn output_of_an_ended_connection_does_not_reach_the_next() {
     let mut connection = channel.next_connection().await.unwrap();
     connection.write_all(b"new").await.unwrap();
     connection.flush().await.unwrap();
+    drop(connection);
     drop(channel);
     let mut seen = Vec::new();
     stream.read_to_end(&mut seen).await.unwrap();
     assert_eq!(seen, b"new");
+}
+
+#[tokio::test]
+async fn a_port_that_takes_nothing_ends_the_connection_instead_of_spinning() {
+    struct Full(&'static [u8]);
+    impl Port for Full {
+        fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+            let count = self.0.len();
+            buf[..count].copy_from_slice(self.0);
+            self.0 = &[];
+            Poll::Ready(Ok(count))
+        }
+        fn poll_write(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(0))
+        }
+        fn poll_return(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+    let mut channel = Channel::new(Full(PREFACE));
+    let mut connection = channel.next_connection().await.unwrap();
+    connection.write_all(b"x").await.unwrap();
+    let error = connection.flush().await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+}
+
+#[tokio::test]
+async fn a_preface_counts_once_even_if_nobody_read_it() {
+    let (mut channel, host, mut stream) = start();
+    stream
+        .write_all(&joined(&[PREFACE, SETTINGS]))
+        .await
+        .unwrap();
+    drop(stream);
+    drop(channel.next_connection().await.unwrap());
+    drop(host);
+    // No second connection: the port is reported as broken, since its host is gone for good.
+    assert!(channel.next_connection().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_young_connection_outlives_a_short_absence_of_its_host() {
+    let (mut channel, host, mut stream) = start();
+    stream
+        .write_all(&joined(&[PREFACE, SETTINGS]))
+        .await
+        .unwrap();
+    drop(stream);
+    let mut again = host.connect();
+    again.write_all(SETTINGS).await.unwrap();
+    drop(again);
+    assert_eq!(
+        read_connection(&mut channel).await,
+        joined(&[PREFACE, SETTINGS, SETTINGS])
+    );
 }

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The life of containers and processes, with a shell script in place of the OCI runtime: no root
+//! and no VM are needed, and the processes and pipes are real.
+
+mod common;
+
+use common::{frame, port, Client, Host};
+use prost::Message;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use tokio::sync::watch;
+use virtcontainers_agent::config::Config;
+use virtcontainers_agent::proto::grpc::*;
+use virtcontainers_agent::sandbox::Agent;
+use virtcontainers_agent::server;
+
+/// Understands the arguments that the agent uses, and runs the file that `args` starts with.
+const RUNTIME: &str = r#"#!/bin/sh
+log=$2; shift 4; action=$1; shift
+while [ $# -gt 1 ]; do
+    case $1 in
+        --bundle) json=$2/config.json; shift ;;
+        --process) json=$2; shift ;;
+        --pid-file) pid_file=$2; shift ;;
+    esac
+    shift
+done
+fifo=STATE/$1/exec.fifo
+case $action in
+    delete) rm -rf "STATE/$1"; exit 0 ;;
+    start) echo 0 > "$fifo"; rm "$fifo"; exit 0 ;;
+esac
+program=$(sed -n 's/.*"args":\["\([^"]*\)".*/\1/p' "$json")
+if [ ! -f "$program" ]; then
+    echo "executable file \`$program\` not found in \$PATH: No such file or directory" >> "$log"
+    exit 1
+fi
+exec 3<&0
+if [ "$action" = create ]; then
+    mkdir -p "STATE/$1"
+    mkfifo "$fifo"
+    ( read go < "$fifo"; exec sh "$program" <&3 3<&- ) &
+else
+    mkfifo "$pid_file.hold"
+    ( read go < "$pid_file.hold"; exec sh "$program" <&3 3<&- ) &
+fi
+echo $! > "$pid_file"
+if [ "$action" = exec ]; then
+    # Closed when this shell ends, so that it is not the one that reaps the process.
+    exec 4> "$pid_file.hold"
+    rm "$pid_file.hold"
+fi
+"#;
+
+struct Guest {
+    host: Host,
+    root: PathBuf,
+}
+
+impl Guest {
+    fn boot() -> Guest {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        // The containers' processes are then reparented to us, as they are to PID 1 in a guest.
+        // SAFETY: the call sets a flag of the process and touches no memory.
+        unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+        let root = std::env::temp_dir().join(format!(
+            "virtcontainers-guest-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        ));
+        for directory in ["shared/rootfs", "private"] {
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        let runtime = root.join("runtime");
+        let state = root.join("state");
+        fs::write(&runtime, RUNTIME.replace("STATE", state.to_str().unwrap())).unwrap();
+        fs::set_permissions(&runtime, fs::Permissions::from_mode(0o755)).unwrap();
+        let config = Config {
+            guest: false,
+            runtime,
+            runtime_state: state,
+            root: root.join("shared"),
+            private: root.join("private"),
+            cgroup: root.join("cgroup"),
+            ..Config::guest()
+        };
+        let (port, host) = port();
+        let (_, boot) = watch::channel(Some(Ok(())));
+        let agent = Arc::new(Agent::new(config, boot).unwrap());
+        tokio::spawn(server::serve(port, agent));
+        Guest { host, root }
+    }
+
+    async fn client(&self) -> Client {
+        Client::over(self.host.connect()).await
+    }
+
+    fn process(&self, name: &str, script: &str) -> Process {
+        let file = self.root.join(name);
+        fs::write(&file, script).unwrap();
+        Process {
+            args: vec![file.to_str().unwrap().into()],
+            ..Default::default()
+        }
+    }
+
+    fn container(&self, id: &str, script: &str) -> CreateContainerRequest {
+        CreateContainerRequest {
+            container_id: id.into(),
+            exec_id: id.into(),
+            oci: Some(Spec {
+                process: Some(self.process(&format!("{id}.sh"), script)),
+                root: Some(Root {
+                    path: self.root.join("shared/rootfs").to_str().unwrap().into(),
+                    readonly: false,
+                }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    async fn run(&self, client: &Client, id: &str, script: &str) {
+        call(client, "CreateContainer", self.container(id, script)).await;
+        call(client, "StartContainer", start(id)).await;
+    }
+
+    async fn exec(&self, client: &Client, id: &str, exec: &str, script: &str) {
+        let request = ExecProcessRequest {
+            container_id: id.into(),
+            exec_id: exec.into(),
+            process: Some(self.process(&format!("{id}.{exec}.sh"), script)),
+            ..Default::default()
+        };
+        call(client, "ExecProcess", request).await;
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+async fn call(client: &Client, method: &str, request: impl Message) {
+    client.call::<()>(method, request).await.unwrap();
+}
+
+async fn code(client: &Client, method: &str, request: impl Message) -> u32 {
+    client.call::<()>(method, request).await.unwrap_err().code
+}
+
+async fn sandbox(client: &Client) {
+    call(client, "CreateSandbox", CreateSandboxRequest::default()).await;
+}
+
+fn start(id: &str) -> StartContainerRequest {
+    StartContainerRequest {
+        container_id: id.into(),
+    }
+}
+
+fn remove(id: &str) -> RemoveContainerRequest {
+    RemoveContainerRequest {
+        container_id: id.into(),
+        timeout: 0,
+    }
+}
+
+fn signal(id: &str, exec: &str, signal: i32) -> SignalProcessRequest {
+    SignalProcessRequest {
+        container_id: id.into(),
+        exec_id: exec.into(),
+        signal: signal as u32,
+    }
+}
+
+fn read(id: &str, exec: &str) -> ReadStreamRequest {
+    ReadStreamRequest {
+        container_id: id.into(),
+        exec_id: exec.into(),
+        len: 1 << 20,
+    }
+}
+
+async fn wait(client: &Client, id: &str, exec: &str) -> i32 {
+    let request = WaitProcessRequest {
+        container_id: id.into(),
+        exec_id: exec.into(),
+    };
+    let answer: WaitProcessResponse = client.call("WaitProcess", request).await.unwrap();
+    answer.status
+}
+
+async fn read_all(client: &Client, method: &str, id: &str, exec: &str) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        match client
+            .call::<ReadStreamResponse>(method, read(id, exec))
+            .await
+        {
+            Ok(answer) => all.extend_from_slice(&answer.data),
+            Err(end) => {
+                assert_eq!((end.code, end.message.as_str()), (11, "EOF"));
+                return all;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_container_runs_from_creation_to_removal() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    let request = guest.container("c", "echo out; echo err >&2; exit 7");
+    call(&client, "CreateContainer", request.clone()).await;
+    assert_eq!(code(&client, "CreateContainer", request).await, 6);
+    call(&client, "StartContainer", start("c")).await;
+    let (first, second) = tokio::join!(wait(&client, "c", "c"), wait(&client, "c", "c"));
+    assert_eq!((first, second, wait(&client, "c", "").await), (7, 7, 7));
+    assert_eq!(read_all(&client, "ReadStdout", "c", "c").await, b"out\n");
+    assert_eq!(read_all(&client, "ReadStderr", "c", "c").await, b"err\n");
+    call(&client, "SignalProcess", signal("c", "", libc::SIGTERM)).await;
+    assert_eq!(code(&client, "StartContainer", start("c")).await, 9);
+    call(&client, "RemoveContainer", remove("c")).await;
+    assert_eq!(code(&client, "RemoveContainer", remove("c")).await, 5);
+    assert!(!guest.root.join("shared/containers/c").exists());
+}
+
+#[tokio::test]
+async fn a_running_container_is_killed_by_its_removal() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    guest.run(&client, "c", "exec sleep 1000").await;
+    let waiter = wait(&client, "c", "c");
+    let removal = call(&client, "RemoveContainer", remove("c"));
+    assert_eq!(tokio::join!(waiter, removal).0, 137);
+}
+
+#[tokio::test]
+async fn an_exec_needs_a_running_container_and_a_new_id() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    let exec = |id: &str| ExecProcessRequest {
+        container_id: "c".into(),
+        exec_id: id.into(),
+        process: Some(guest.process("exec.sh", "exit 3")),
+        ..Default::default()
+    };
+    assert_eq!(code(&client, "ExecProcess", exec("e")).await, 5);
+    call(
+        &client,
+        "CreateContainer",
+        guest.container("c", "exec sleep 1000"),
+    )
+    .await;
+    assert_eq!(code(&client, "ExecProcess", exec("e")).await, 9);
+    call(&client, "StartContainer", start("c")).await;
+    call(&client, "ExecProcess", exec("e")).await;
+    assert_eq!(wait(&client, "c", "e").await, 3);
+    assert_eq!(code(&client, "ExecProcess", exec("e")).await, 6);
+    assert_eq!(code(&client, "ExecProcess", exec("../e")).await, 3);
+    assert_eq!(
+        code(&client, "SignalProcess", signal("c", "no", 9)).await,
+        5
+    );
+    assert_eq!(
+        code(&client, "SignalProcess", signal("c", "e", 65)).await,
+        3
+    );
+    call(&client, "SignalProcess", signal("c", "c", libc::SIGTERM)).await;
+    // Init has no handler, so it gets SIGKILL.
+    assert_eq!(wait(&client, "c", "c").await, 137);
+    assert_eq!(code(&client, "ExecProcess", exec("f")).await, 9);
+}
+
+#[tokio::test]
+async fn a_missing_command_is_told_apart_and_leaves_nothing() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    let mut request = guest.container("c", "");
+    fs::remove_file(guest.root.join("c.sh")).unwrap();
+    let failure = client
+        .call::<()>("CreateContainer", request.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(failure.code, 5);
+    assert_eq!(failure.reason.as_deref(), Some("executable-not-found"));
+    assert!(failure.message.contains("c.sh"), "{failure:?}");
+    assert!(!guest.root.join("shared/containers/c").exists());
+    request.oci = guest.container("c", "exit 0").oci;
+    call(&client, "CreateContainer", request).await;
+}
+
+#[tokio::test]
+async fn unusable_creations_are_refused() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    assert_eq!(
+        code(&client, "CreateSandbox", CreateSandboxRequest::default()).await,
+        6
+    );
+    let good = guest.container("c", "exit 0");
+    let mut outside = good.clone();
+    if let Some(root) = outside.oci.as_mut().and_then(|spec| spec.root.as_mut()) {
+        root.path = "/".into();
+    }
+    let mut id = good.clone();
+    id.container_id = "a/b".into();
+    let mut other_exec = good.clone();
+    other_exec.exec_id = "e".into();
+    let mut no_spec = good.clone();
+    no_spec.oci = None;
+    for bad in [outside, id, other_exec, no_spec] {
+        assert_eq!(code(&client, "CreateContainer", bad).await, 3);
+    }
+    let mut pidns = good.clone();
+    pidns.sandbox_pidns = true;
+    let mut device = good.clone();
+    device.devices = vec![Device::default()];
+    let mut storage = good.clone();
+    storage.storages = vec![Storage {
+        driver: "9p".into(),
+        mount_point: guest.root.join("shared/x").to_str().unwrap().into(),
+        ..Default::default()
+    }];
+    for later in [pidns, device, storage] {
+        assert_eq!(code(&client, "CreateContainer", later).await, 12);
+    }
+    call(&client, "CreateContainer", good).await;
+}
+
+#[tokio::test]
+async fn stdin_reaches_the_process_until_it_is_closed() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    guest.run(&client, "c", "exec cat").await;
+    let data: Vec<u8> = (0..3_000_000u32).map(|i| (i >> 3) as u8).collect();
+    let write = |data: &[u8]| WriteStreamRequest {
+        container_id: "c".into(),
+        exec_id: "c".into(),
+        data: data.to_vec().into(),
+    };
+    let writer = async {
+        for part in data.chunks(1_000_000) {
+            let answer: WriteStreamResponse = client.call("WriteStdin", write(part)).await.unwrap();
+            assert_eq!(answer.len as usize, part.len());
+        }
+        let close = CloseStdinRequest {
+            container_id: "c".into(),
+            exec_id: "c".into(),
+        };
+        call(&client, "CloseStdin", close).await;
+        let late: WriteStreamResponse = client.call("WriteStdin", write(b"x")).await.unwrap();
+        assert_eq!(late.len, 0);
+    };
+    let (_, seen) = tokio::join!(writer, read_all(&client, "ReadStdout", "c", "c"));
+    assert!(seen == data);
+    assert_eq!(wait(&client, "c", "c").await, 0);
+    let size = TtyWinResizeRequest {
+        container_id: "c".into(),
+        ..Default::default()
+    };
+    assert_eq!(code(&client, "TtyWinResize", size).await, 9);
+}
+
+#[tokio::test]
+async fn a_lost_connection_loses_no_output_and_no_container() {
+    let guest = Guest::boot();
+    let first = guest.client().await;
+    sandbox(&first).await;
+    guest.run(&first, "c", "read go; seq 60000").await;
+    // A read that waits when its connection is lost.
+    let waiting = {
+        let first = first.clone();
+        tokio::spawn(async move {
+            let path = "/grpc.AgentService/ReadStdout";
+            first
+                .send(path, &[], frame(&read("c", "c").encode_to_vec()))
+                .await
+        })
+    };
+    // Another call on the same connection has been answered, so the read is waiting by now.
+    guest.exec(&first, "c", "e", "exit 0").await;
+    assert_eq!(wait(&first, "c", "e").await, 0);
+    waiting.abort();
+    drop(first);
+
+    let second = guest.client().await;
+    let go = WriteStreamRequest {
+        container_id: "c".into(),
+        exec_id: "c".into(),
+        data: b"go\n".as_ref().into(),
+    };
+    let _: WriteStreamResponse = second.call("WriteStdin", go).await.unwrap();
+    assert_eq!(wait(&second, "c", "c").await, 0);
+    // An answer that the client's window keeps from being sent in full.
+    let (response, _stream) = {
+        let request = http::Request::post("http://agent/grpc.AgentService/ReadStdout")
+            .header("content-type", "application/grpc")
+            .body(())
+            .unwrap();
+        let mut raw = second.raw().ready().await.unwrap();
+        let (response, mut stream) = raw.send_request(request, false).unwrap();
+        let body = frame(&read("c", "c").encode_to_vec());
+        stream.send_data(body, true).unwrap();
+        (response.await.unwrap(), stream)
+    };
+    assert_eq!(response.status(), 200);
+    drop((response, _stream, second));
+
+    let third = guest.client().await;
+    let expected: String = (1..=60000).map(|i| format!("{i}\n")).collect();
+    let seen = read_all(&third, "ReadStdout", "c", "c").await;
+    assert!(seen == expected.as_bytes(), "{} bytes", seen.len());
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_wait() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    guest.run(&client, "c", "exec sleep 1000").await;
+    for method in ["WaitProcess", "ReadStdout"] {
+        let path = format!("/grpc.AgentService/{method}");
+        let body = frame(&read("c", "c").encode_to_vec());
+        let result = client.send(&path, &[("grpc-timeout", "20m")], body).await;
+        assert_eq!(result.unwrap().unwrap_err().code, 4);
+    }
+    call(&client, "RemoveContainer", remove("c")).await;
+}
+
+#[tokio::test]
+async fn reported_execs_are_forgotten_in_order() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    guest.run(&client, "c", "exec sleep 1000").await;
+    for number in 0..258 {
+        let id = format!("e{number}");
+        guest.exec(&client, "c", &id, "exit 0").await;
+        assert_eq!(wait(&client, "c", &id).await, 0);
+    }
+    for (id, known) in [("e0", false), ("e1", false), ("e2", true), ("e257", true)] {
+        let request = WaitProcessRequest {
+            container_id: "c".into(),
+            exec_id: id.into(),
+        };
+        let result = client
+            .call::<WaitProcessResponse>("WaitProcess", request)
+            .await;
+        assert_eq!(result.is_ok(), known, "{id}");
+    }
+    call(&client, "RemoveContainer", remove("c")).await;
+}
+
+#[tokio::test]
+async fn a_sandbox_can_be_made_again() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    let destroy = || call(&client, "DestroySandbox", DestroySandboxRequest::default());
+    destroy().await;
+    let request = CreateSandboxRequest {
+        dns: vec!["nameserver 192.0.2.1".into(), "search example".into()],
+        ..Default::default()
+    };
+    let file = guest.root.join("shared/sandbox/resolv.conf");
+    for _ in 0..2 {
+        call(&client, "CreateSandbox", request.clone()).await;
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(text, "nameserver 192.0.2.1\nsearch example\n");
+        guest.run(&client, "c", "exec sleep 1000").await;
+        destroy().await;
+        assert!(!file.exists());
+        assert_eq!(code(&client, "StartContainer", start("c")).await, 9);
+    }
+    let pidns = CreateSandboxRequest {
+        sandbox_pidns: true,
+        ..Default::default()
+    };
+    assert_eq!(code(&client, "CreateSandbox", pidns).await, 12);
+}
