@@ -231,3 +231,17 @@ async fn a_protocol_error_costs_one_connection_only() {
     drop(stream);
     check(&Client::over(host.connect()).await).await;
 }
+
+#[tokio::test]
+async fn the_first_frame_is_the_one_that_clients_look_for() {
+    let mut stream = serve().connect();
+    stream
+        .write_all(virtcontainers_agent::channel::PREFACE)
+        .await
+        .unwrap();
+    let mut head = [0; 9];
+    tokio::io::AsyncReadExt::read_exact(&mut stream, &mut head)
+        .await
+        .unwrap();
+    assert_eq!(head, [0, 0, 0x18, 4, 0, 0, 0, 0, 0]);
+}
