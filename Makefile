@@ -27,6 +27,10 @@ test: setup
 	scripts/cargo test
 	echo "==> Java: all modules, unit and VM tests"
 	$(MVN) install
+	if grep -l '<skipped' */target/surefire-reports/*.xml guest/image/target/surefire-reports/*.xml; then
+		echo "these reports have skipped tests: a skipped test is a failed test" >&2
+		exit 1
+	fi
 
 bench: build
 	exec bin/bench

@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::RwLock;
 
 const MAX_REPORTED: usize = 256;
+/// Ended execs that are kept because their output was not read.
+const MAX_UNREAD: usize = 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -79,6 +81,21 @@ impl State {
                 Phase::Stopped
             }
             phase => phase,
+        }
+    }
+}
+
+impl State {
+    /// Forgets the oldest ended exec whose output has been read; one with unread output only when
+    /// there are too many of these, as what they hold is the guest's memory.
+    fn forget_one(&mut self) {
+        let read = self.reported.iter().position(|id| {
+            let process = self.processes.get(id);
+            process.map_or(true, |process| !process.has_unread_output())
+        });
+        let victim = read.or_else(|| (self.reported.len() > MAX_UNREAD).then_some(0));
+        if let Some(id) = victim.and_then(|at| self.reported.remove(at)) {
+            self.processes.remove(&id);
         }
     }
 }
@@ -256,14 +273,16 @@ impl Container {
         }
         state.reported.push_back(exec_id.to_string());
         if state.reported.len() > MAX_REPORTED {
-            if let Some(oldest) = state.reported.pop_front() {
-                state.processes.remove(&oldest);
-            }
+            state.forget_one();
         }
     }
 
     /// Ends and forgets the container; can be repeated after a failure.
     pub async fn remove(self: &Arc<Self>) -> Result<()> {
+        if self.phase() == Phase::Creating {
+            // A creation runs to its end, also when its caller has gone: then there is what to remove.
+            drop(self.operation.write().await);
+        }
         if self.phase() == Phase::Creating {
             return Err(Status::precondition(format!(
                 "container {} is being created",

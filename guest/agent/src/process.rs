@@ -22,6 +22,13 @@ pub struct Process {
     terminal: Option<OwnedFd>,
 }
 
+impl Process {
+    /// Whether forgetting this process would lose any of its output.
+    pub fn has_unread_output(&self) -> bool {
+        !(self.stdout.is_drained() && self.stderr.is_drained())
+    }
+}
+
 /// What the runtime is to be given for the streams of a process that does not run yet.
 pub enum Wiring {
     Pipes {

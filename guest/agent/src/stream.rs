@@ -8,6 +8,7 @@ use crate::grpc::{self, Frame, GiveBack, PREFIX};
 use crate::status::{Result, Status};
 use crate::sys;
 use bytes::{BufMut, Bytes, BytesMut};
+use nix::poll::{poll, PollFd, PollFlags};
 use std::io;
 use std::os::unix::io::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex as StdMutex};
@@ -42,6 +43,27 @@ impl Reader {
             file,
             given_back: Bytes::new(),
         })))
+    }
+
+    /// Whether there is nothing left to read and never will be. False while somebody reads.
+    pub fn is_drained(&self) -> bool {
+        let source = match self.0.try_lock() {
+            Ok(source) => source,
+            Err(_) => return false,
+        };
+        let file = match &source.file {
+            Some(file) => file,
+            None => return source.given_back.is_empty(),
+        };
+        let mut state = [PollFd::new(file.as_raw_fd(), PollFlags::POLLIN)];
+        let events = match poll(&mut state, 0) {
+            Ok(_) => state[0].revents().unwrap_or_else(PollFlags::empty),
+            Err(_) => return false,
+        };
+        // With data left in the pipe it is both readable and hung up.
+        source.given_back.is_empty()
+            && events.contains(PollFlags::POLLHUP)
+            && !events.contains(PollFlags::POLLIN)
     }
 
     /// Waits for at least one byte; the answer is an encoded `ReadStreamResponse`.
@@ -267,6 +289,22 @@ mod tests {
         drop(pipe);
         let end = reader.read(1).await.err().unwrap();
         assert_eq!((end.code, end.message.as_str()), (Code::OutOfRange, "EOF"));
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_drained_when_all_is_read_and_nobody_writes() {
+        let (reader, mut pipe) = reader();
+        assert!(!reader.is_drained(), "somebody may write");
+        pipe.write_all(b"late").unwrap();
+        drop(pipe);
+        assert!(!reader.is_drained(), "there is something to read");
+        let answer = reader.read(100).await.unwrap();
+        assert!(!reader.is_drained(), "the answer may come back");
+        drop(answer);
+        assert!(!reader.is_drained(), "it has come back");
+        assert_eq!(payload(reader.read(100).await.unwrap()), b"late");
+        assert!(reader.is_drained());
+        assert!(Reader::ended().is_drained());
     }
 
     #[tokio::test]

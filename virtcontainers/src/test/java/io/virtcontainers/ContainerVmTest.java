@@ -6,6 +6,7 @@ import static io.virtcontainers.VmFixture.output;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -265,6 +266,7 @@ class ContainerVmTest {
             }
         });
         waiter.start();
+        await().atMost(SOON).until(() -> waiter.getState() == Thread.State.TIMED_WAITING);
         waiter.interrupt();
         assertThat(outcome.get(10, TimeUnit.SECONDS)).isInstanceOf(CancelledException.class);
         sleeping.signal(Signal.KILL);

@@ -12,7 +12,11 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jline.utils.Signals;
+import org.jspecify.annotations.Nullable;
 
 /** Connects this program's own streams and signals to those of a process in a guest. */
 final class PassThrough {
@@ -25,6 +29,8 @@ final class PassThrough {
     private final Terminal terminal;
     private final Thread stdout;
     private final Thread stderr;
+    private final Map<String, Integer> signals = new ConcurrentHashMap<>();
+    private final AtomicReference<@Nullable VirtException> failure = new AtomicReference<>();
     private volatile boolean readerGone;
 
     PassThrough(GuestProcess process, Terminal terminal) {
@@ -42,10 +48,14 @@ final class PassThrough {
         stdin.start();
     }
 
-    /** Waits until all output has been passed on. */
+    /** Waits until all output has been passed on; throws what kept this from passing on everything. */
     void drain() throws InterruptedException {
         stdout.join();
         stderr.join();
+        VirtException failed = failure.get();
+        if (failed != null) {
+            throw failed;
+        }
     }
 
     /** Whether nobody reads this program's output any more, so that the process was ended. */
@@ -61,9 +71,11 @@ final class PassThrough {
                 Signals.register("WINCH", () -> terminal.size().ifPresent(size -> quietly(() -> process.resize(size))));
     }
 
-    private static void forward(Container container, String name) {
+    /** The first time the program may react as it likes; the second time it is ended. */
+    private void forward(Container container, String name) {
+        Signal signal = signals.merge(name, 1, Integer::sum) == 1 ? Signal.of(name) : Signal.KILL;
         // Not on the signal thread: the call waits for the guest.
-        Thread sender = new Thread(() -> quietly(() -> container.process().signal(Signal.of(name))), "forward-" + name);
+        Thread sender = new Thread(() -> quietly(() -> container.process().signal(signal)), "forward-" + name);
         sender.setDaemon(true);
         sender.start();
     }
@@ -78,14 +90,27 @@ final class PassThrough {
 
     private void copyIn() {
         byte[] chunk = new byte[CHUNK];
-        try (InputStream in = new FileInputStream(FileDescriptor.in);
-                OutputStream out = process.stdin()) {
-            for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
-                out.write(chunk, 0, n);
-                out.flush();
+        OutputStream out = process.stdin();
+        try (InputStream in = new FileInputStream(FileDescriptor.in)) {
+            int n = in.read(chunk);
+            while (n >= 0) {
+                try {
+                    out.write(chunk, 0, n);
+                    out.flush();
+                } catch (IOException processReadsNoMore) {
+                    return; // as in a shell's pipe: what the program does not read is not an error of ours
+                }
+                n = in.read(chunk);
             }
-        } catch (IOException processReadsNoMore) {
-            // As in a shell's pipe: what the program does not read is not an error of ours.
+        } catch (IOException e) {
+            // No end of file for the program: it would take half of its input for the whole.
+            fail("cannot read standard input", e);
+            return;
+        }
+        try {
+            out.close();
+        } catch (IOException ended) {
+            // Nobody reads it any more.
         }
     }
 
@@ -103,7 +128,14 @@ final class PassThrough {
                 }
             }
         } catch (IOException e) {
-            // The virtual machine died: waitFor() says why.
+            fail("cannot read the program's output", e);
+        }
+    }
+
+    /** The first failure counts; the program is ended, as its result would be worth nothing. */
+    private void fail(String what, IOException e) {
+        if (failure.compareAndSet(null, new VirtException(what + ": " + e.getMessage(), e))) {
+            quietly(() -> process.signal(Signal.KILL));
         }
     }
 }

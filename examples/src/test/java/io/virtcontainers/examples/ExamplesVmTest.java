@@ -165,6 +165,13 @@ class ExamplesVmTest {
     }
 
     @Test
+    void vrunPassesArgumentsOnToTheLetter() throws Exception {
+        Path file = Files.writeString(directory.resolve("secret"), "a secret of the host");
+        Result result = vrun(NOTHING, busybox, "echo", "@" + file, "@@x", "--", "--memory", "$HOME", "a  b");
+        assertThat(result.out()).isEqualTo("@" + file + " @@x -- --memory $HOME a  b\n");
+    }
+
+    @Test
     void vrunNamesWhatIsWrong() throws Exception {
         Result missing = vrun(NOTHING, busybox, "no-such-program");
         assertThat(missing.code()).isEqualTo(127);

@@ -19,7 +19,7 @@ import java.util.List;
 
 /**
  * Turns a container into the OCI runtime-spec that the agent gives to its runtime. Where the configuration leaves
- * something open, the container gets what Docker gives by default: it is what images are written for.
+ * something open, the container gets what Docker gives by default, as that is what images are written for.
  */
 final class OciSpecs {
     private static final String VERSION = "1.0.2";
@@ -111,7 +111,7 @@ final class OciSpecs {
                         .setType("RLIMIT_NOFILE")
                         .setSoft(OPEN_FILES_SOFT)
                         .setHard(OPEN_FILES_HARD))
-                .setNoNewPrivileges(process.noNewPrivileges());
+                .setNoNewPrivileges(config.noNewPrivileges());
         config.environment().forEach((name, value) -> process.addEnv(name + "=" + value));
         config.terminal()
                 .ifPresent(size -> process.setTerminal(true)

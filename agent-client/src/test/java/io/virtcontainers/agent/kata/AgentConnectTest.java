@@ -50,7 +50,7 @@ class AgentConnectTest {
     void isFoundUnderItsName() {
         assertThat(ServiceLoader.load(AgentProvider.class))
                 .singleElement()
-                .satisfies(provider -> assertThat(provider.name()).isEqualTo("kata"));
+                .satisfies(provider -> assertThat(provider).isInstanceOf(KataAgentProvider.class));
         assertThat(connector.kernelParameters()).isEmpty();
     }
 

@@ -41,7 +41,8 @@ class QemuCommandLineTest {
 
     @Test
     void isTheTunedRecipe() {
-        HypervisorConfig settings = HypervisorConfig.builder().kernelParameters("user=1", "panic=5").build();
+        HypervisorConfig settings =
+                HypervisorConfig.builder().kernelParameters("user=1", "panic=5").build();
         assertThat(String.join("\n", QemuCommandLine.of(qemu, false, config("/run/vc/demo", settings))))
                 .isEqualTo("""
                         /usr/bin/qemu
@@ -117,7 +118,8 @@ class QemuCommandLineTest {
 
     @Test
     void aKernelCommandLineThatLinuxWouldCutOffIsRefused() {
-        HypervisorConfig settings = HypervisorConfig.builder().kernelParameters("x".repeat(2000)).build();
+        HypervisorConfig settings =
+                HypervisorConfig.builder().kernelParameters("x".repeat(2000)).build();
         assertThatThrownBy(() -> QemuCommandLine.of(qemu, false, config("/run/vc/demo", settings)))
                 .isInstanceOf(InvalidConfigException.class)
                 .hasMessageContaining("2047");

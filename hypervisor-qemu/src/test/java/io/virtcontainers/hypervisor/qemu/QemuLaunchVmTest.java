@@ -10,6 +10,7 @@ import static org.awaitility.Awaitility.await;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.HostSetupException;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.spi.Deadline;
@@ -88,7 +89,10 @@ class QemuLaunchVmTest {
                 c.directory(),
                 c.vcpus(),
                 c.memory(),
-                HypervisorConfig.builder().accelerator(c.settings().accelerator()).binary(binary).build(),
+                HypervisorConfig.builder()
+                        .accelerator(c.settings().accelerator())
+                        .binary(binary)
+                        .build(),
                 c.image(),
                 c.kernelParameters());
     }
@@ -108,8 +112,7 @@ class QemuLaunchVmTest {
     @Test
     void theProviderIsFoundByItsService() {
         assertThat(ServiceLoader.load(HypervisorProvider.class))
-                .extracting(HypervisorProvider::name)
-                .contains("qemu");
+                .hasExactlyElementsOfTypes(QemuHypervisorProvider.class);
     }
 
     @Test
