@@ -34,7 +34,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -54,9 +53,6 @@ import org.slf4j.LoggerFactory;
 final class SandboxImpl implements Sandbox {
     private static final Logger log = LoggerFactory.getLogger(SandboxImpl.class);
 
-    /** How long one operation waits for another of the same sandbox. */
-    private static final Duration LOCK = Duration.ofSeconds(60);
-
     /** The first build of an initrd may take a while on a slow disk. */
     private static final Duration BUILD = Duration.ofMinutes(5);
 
@@ -73,8 +69,7 @@ final class SandboxImpl implements Sandbox {
     private final GuestImage image;
     private final PhaseRecorder phases;
     private final Consumer<SandboxImpl> onDelete;
-
-    private final ReentrantLock lock = new ReentrantLock();
+    private final SandboxLock lock;
     private final Map<String, ContainerImpl> containers = new LinkedHashMap<>();
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private volatile State state = State.READY;
@@ -96,6 +91,7 @@ final class SandboxImpl implements Sandbox {
         this.image = image;
         this.phases = phases;
         this.onDelete = onDelete;
+        this.lock = new SandboxLock(config.id());
     }
 
     static SandboxImpl create(
@@ -142,7 +138,7 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public void start() {
-        locked("start", () -> {
+        lock.during("start", () -> {
             if (state != State.READY) {
                 throw new IllegalTransitionException(
                         "sandbox " + id(), state, "start", "a stopped sandbox is deleted and created again");
@@ -178,7 +174,7 @@ final class SandboxImpl implements Sandbox {
         agent = connecting;
         var unused = machine.onExit().thenAccept(this::vmEnded);
         if (stopping) {
-            throw new CancelledException("sandbox " + id() + " was deleted while it started");
+            throw died("stopped"); // by another thread, which found no agent to abort
         }
         step("agent.connect", () -> {
             connecting.awaitReady(deadline);
@@ -234,49 +230,16 @@ final class SandboxImpl implements Sandbox {
         endMachine(null);
     }
 
-    /**
-     * Runs the last operation of a sandbox. What another thread waits for in the guest, a boot above all, is ended first:
-     * it holds the lock and is of no use any more. An interrupt does not keep the sandbox alive: it is held back until the
-     * end.
-     */
+    /** Runs the last operation; what another thread waits for in the guest, a boot above all, is ended for it. */
     private void ended(Runnable work) {
-        boolean interrupted = Thread.interrupted();
-        try {
-            interrupted |= lockForTheEnd();
-            try {
-                work.run();
-            } finally {
-                lock.unlock();
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
+        lock.duringTheEnd(this::cutOff, config.bootDeadline(), () -> endMachine(null), work);
     }
 
-    /** @return whether the thread was interrupted meanwhile */
-    private boolean lockForTheEnd() {
-        if (lock.tryLock()) {
-            return false;
-        }
+    private void cutOff() {
         stopping = true;
         Agent connected = agent;
         if (connected != null) {
             connected.abort(died("stopped"));
-        }
-        boolean interrupted = false;
-        Deadline deadline = Deadline.after(LOCK.plus(config.bootDeadline()));
-        while (true) {
-            try {
-                if (lock.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
-                    return interrupted;
-                }
-                endMachine(null); // rather two operations at once than a machine whose agent was cut off
-                throw deadline.exceeded("the end of another operation of sandbox " + id());
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
         }
     }
 
@@ -342,7 +305,7 @@ final class SandboxImpl implements Sandbox {
     public Container createContainer(ContainerConfig container) {
         requireRunning("create container " + container.id());
         Path disk = step("rootfs.image", () -> RootFsImages.of(container.rootfs(), backends.images(), phases));
-        return locked("create container " + container.id(), () -> {
+        return lock.during("create container " + container.id(), () -> {
             requireRunning("create container " + container.id());
             synchronized (containers) {
                 if (containers.containsKey(container.id())) {
@@ -398,7 +361,7 @@ final class SandboxImpl implements Sandbox {
 
     /** Removes a container from the guest and from this sandbox; may be repeated after a failure. */
     void removeContainer(ContainerImpl container) {
-        locked("delete container " + container.id(), () -> {
+        lock.during("delete container " + container.id(), () -> {
             synchronized (containers) {
                 if (containers.get(container.id()) != container) {
                     return null;
@@ -498,22 +461,5 @@ final class SandboxImpl implements Sandbox {
             }
         }
         return e.withDiagnostics(machine.diagnostics().inPhase(phase));
-    }
-
-    private <T extends @Nullable Object> T locked(String operation, Supplier<T> work) {
-        try {
-            if (!lock.tryLock(LOCK.toNanos(), TimeUnit.NANOSECONDS)) {
-                throw new DeadlineExceededException("sandbox " + id() + " was busy with another operation for "
-                        + LOCK.toSeconds() + " s: cannot " + operation);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CancelledException("interrupted while waiting to " + operation + " in sandbox " + id());
-        }
-        try {
-            return work.get();
-        } finally {
-            lock.unlock();
-        }
     }
 }

@@ -8,6 +8,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.Empty;
 import io.grpc.Status;
+import io.virtcontainers.AgentConnectionLostException;
 import io.virtcontainers.AgentException;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
@@ -157,6 +158,7 @@ class KataAgentTest {
             case NOT_FOUND -> NotFoundException.class;
             case ALREADY_EXISTS -> AlreadyExistsException.class;
             case DEADLINE_EXCEEDED -> DeadlineExceededException.class;
+            case UNAVAILABLE -> AgentConnectionLostException.class;
             default -> AgentException.class;
         };
         assertThatThrownBy(() -> f.agent.startContainer("web", Fixture.soon()))
