@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,7 +44,8 @@ final class OrdinaryUserTest {
         for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
             Path target = classes.resolve(String.valueOf(classPath.size()));
             String name = String.valueOf(Path.of(entry).getFileName());
-            if (name.endsWith("classes") || name.startsWith("virtcontainers-api") || name.startsWith("slf4j-api")) {
+            if (Stream.of("virtcontainers-api", "slf4j-api", "guava").anyMatch(name::startsWith)
+                    || name.endsWith("classes")) {
                 ChildProcess.run(List.of("cp", "-rL", entry, target.toString()), Map.of(), deadline(), "cp");
                 classPath.add(target.toString());
             }
