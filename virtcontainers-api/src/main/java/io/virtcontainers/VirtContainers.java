@@ -114,8 +114,9 @@ public interface VirtContainers extends AutoCloseable {
         }
 
         /**
-         * Where guest images and packed root file systems are kept between runs. Default: {@code
-         * $VIRTCONTAINERS_CACHE}, else {@code $XDG_CACHE_HOME/virtcontainers}, else {@code ~/.cache/virtcontainers}.
+         * Where guest images and packed root file systems are kept between runs. It must not be writable by other users, as
+         * the guests' kernels are in it. Default: {@code $VIRTCONTAINERS_CACHE}, else {@code $XDG_CACHE_HOME/virtcontainers},
+         * else {@code ~/.cache/virtcontainers}.
          */
         public Builder cacheDirectory(Path directory) {
             cacheDirectory = directory;
