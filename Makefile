@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -eu -o pipefail -c
 
+# Where no locale is set, Java cannot name files that are not ASCII.
+export LC_ALL ?= C.UTF-8
+
 MVN := ./mvnw -B -ntp
 CACHE := $(or $(VIRTCONTAINERS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtcontainers)
 
