@@ -334,28 +334,24 @@ final class SandboxImpl implements Sandbox {
         });
     }
 
-    /** Goes on after an interrupt, which may be what the creation failed of. */
     private void undoCreate(String container, RuntimeException failure) {
         if (state != State.RUNNING) {
             return;
         }
-        boolean interrupted = Thread.interrupted();
         Deadline deadline = Deadline.after(REQUEST);
-        try {
-            if (failure instanceof DeadlineExceededException || failure instanceof CancelledException) {
-                agent().removeContainer(container, deadline); // what the guest made of it is unknown
-            }
-        } catch (RuntimeException e) {
-            Engine.suppress(failure, e);
+        if (failure instanceof DeadlineExceededException || failure instanceof CancelledException) {
+            // What the guest made of it is unknown.
+            undo(failure, () -> agent().removeContainer(container, deadline));
         }
+        undo(failure, () -> machine().removeBlockDevice(container, deadline));
+    }
+
+    /** Not prevented by an interrupt, which may be the failure itself. */
+    private static void undo(RuntimeException failure, Runnable step) {
         try {
-            machine().removeBlockDevice(container, deadline);
+            Interrupts.heldBack(step);
         } catch (RuntimeException e) {
             Engine.suppress(failure, e);
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
     }
 

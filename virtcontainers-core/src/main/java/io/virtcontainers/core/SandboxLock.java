@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import com.google.common.util.concurrent.Uninterruptibles;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.spi.Deadline;
@@ -53,37 +54,20 @@ final class SandboxLock {
      * @param force what to do if it takes longer; the error follows
      */
     void duringTheEnd(Runnable cutOff, Duration longest, Runnable force, Runnable work) {
-        boolean interrupted = Thread.interrupted();
-        try {
+        Interrupts.heldBack(() -> {
             if (!lock.tryLock()) {
                 cutOff.run();
-                interrupted |= acquire(Deadline.after(PATIENCE.plus(longest)), force);
+                Deadline deadline = Deadline.after(PATIENCE.plus(longest));
+                if (!Uninterruptibles.tryLockUninterruptibly(lock, deadline.remaining())) {
+                    Interrupts.heldBack(force);
+                    throw deadline.exceeded("the end of another operation of sandbox " + sandbox);
+                }
             }
             try {
-                work.run();
+                Interrupts.heldBack(work); // there may have been one during the wait
             } finally {
                 lock.unlock();
             }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    /** @return whether the thread was interrupted meanwhile */
-    private boolean acquire(Deadline deadline, Runnable force) {
-        boolean interrupted = false;
-        while (true) {
-            try {
-                if (lock.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
-                    return interrupted;
-                }
-                force.run();
-                throw deadline.exceeded("the end of another operation of sandbox " + sandbox);
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
+        });
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import com.google.common.hash.Hashing;
+import com.google.common.primitives.Longs;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -10,8 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
@@ -89,12 +88,10 @@ final class SandboxLocks implements AutoCloseable {
     }
 
     private static long position(String name) {
-        try {
-            byte[] hash = MessageDigest.getInstance("SHA-256").digest(name.getBytes(StandardCharsets.UTF_8));
-            return ByteBuffer.wrap(hash).getLong() >>> 2;
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every Java platform has SHA-256", e);
-        }
+        return Longs.fromByteArray(Hashing.sha256()
+                        .hashString(name, StandardCharsets.UTF_8)
+                        .asBytes())
+                >>> 2;
     }
 
     @Override

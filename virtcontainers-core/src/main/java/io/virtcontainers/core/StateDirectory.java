@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import com.google.common.hash.Hashing;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.VirtException;
@@ -11,10 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -141,14 +139,12 @@ final class StateDirectory implements AutoCloseable {
         if (id.length() <= room) {
             return id;
         }
-        try {
-            byte[] hash = MessageDigest.getInstance("SHA-256").digest(id.getBytes(StandardCharsets.UTF_8));
-            String hex = HexFormat.of().formatHex(hash).substring(0, HASH_LENGTH);
-            int kept = Math.max(0, room - HASH_LENGTH - 1);
-            return kept == 0 ? hex : id.substring(0, kept) + "-" + hex;
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every Java platform has SHA-256", e);
-        }
+        String hash = Hashing.sha256()
+                .hashString(id, StandardCharsets.UTF_8)
+                .toString()
+                .substring(0, HASH_LENGTH);
+        int kept = Math.max(0, room - HASH_LENGTH - 1);
+        return kept == 0 ? hash : id.substring(0, kept) + "-" + hash;
     }
 
     private static int bytes(Path path) {
