@@ -68,10 +68,11 @@ public interface VirtContainers extends AutoCloseable {
      * Makes a root file system ready, so that a mistake in it shows before anything is booted and its first container need
      * not wait: packs a directory, unless its image is in the cache; looks at an image.
      *
+     * @return its image: containers made of it need not look at the directory again, and see it as it is now
      * @throws InvalidConfigException if it is missing, or not wholly readable
      * @throws HostSetupException if the host lacks what packs it
      */
-    void prepare(RootFs rootfs);
+    RootFs prepare(RootFs rootfs);
 
     /**
      * Runs one command in a new sandbox, with an empty standard input, and removes the sandbox.

@@ -99,8 +99,8 @@ public final class Vrun implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         try (VirtContainers vc = VirtContainers.open()) {
-            vc.prepare(RootFs.directory(rootfs)); // a mistake shows before anything is booted
-            return run(vc);
+            RootFs image = vc.prepare(RootFs.directory(rootfs)); // a mistake shows before anything is booted
+            return run(vc, image);
         } catch (CommandNotFoundException e) {
             System.err.println("vrun: " + e.getMessage());
             return e.exitCode();
@@ -113,10 +113,10 @@ public final class Vrun implements Callable<Integer> {
         }
     }
 
-    private int run(VirtContainers vc) throws Exception {
+    private int run(VirtContainers vc, RootFs image) throws Exception {
         try (Sandbox sandbox = vc.run(sandboxConfig());
                 Terminal terminal = tty ? Terminal.raw() : Terminal.none()) {
-            Container container = sandbox.createContainer(containerConfig(terminal));
+            Container container = sandbox.createContainer(containerConfig(image, terminal));
             PassThrough io = new PassThrough(container.process(), terminal);
             io.forwardSignals(container);
             container.start();
@@ -146,7 +146,7 @@ public final class Vrun implements Callable<Integer> {
         return config.build();
     }
 
-    private ContainerConfig containerConfig(Terminal terminal) {
+    private ContainerConfig containerConfig(RootFs image, Terminal terminal) {
         ProcessConfig.Builder process = ProcessConfig.builder(command).workingDirectory(workingDirectory);
         terminal.size()
                 .ifPresent(size -> process.terminal(size)
@@ -158,7 +158,7 @@ public final class Vrun implements Callable<Integer> {
             process.environment(parts[0], parts.length == 2 ? parts[1] : "");
         }
         return ContainerConfig.builder("main")
-                .rootfs(RootFs.directory(rootfs))
+                .rootfs(image)
                 .process(process.build())
                 .build();
     }

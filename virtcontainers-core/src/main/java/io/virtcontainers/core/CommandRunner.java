@@ -28,11 +28,11 @@ final class CommandRunner {
     private CommandRunner() {}
 
     static CommandResult run(VirtContainers vc, RootFs rootfs, ProcessConfig process, Duration timeout) {
-        vc.prepare(rootfs);
+        RootFs image = vc.prepare(rootfs);
         String id = "run-" + UUID.randomUUID();
         try (Sandbox sandbox = vc.run(SandboxConfig.builder(id).build())) {
             Container container = sandbox.createContainer(ContainerConfig.builder("command")
-                    .rootfs(rootfs)
+                    .rootfs(image)
                     .process(process)
                     .build());
             Deadline deadline = Deadline.after(timeout);

@@ -93,8 +93,8 @@ public final class Engine implements VirtContainers {
     }
 
     @Override
-    public void prepare(RootFs rootfs) {
-        Path unused = RootFsImages.of(rootfs, backends.images(), new PhaseRecorder("prepare"));
+    public RootFs prepare(RootFs rootfs) {
+        return RootFs.image(RootFsImages.of(rootfs, backends.images(), new PhaseRecorder("prepare")));
     }
 
     @Override

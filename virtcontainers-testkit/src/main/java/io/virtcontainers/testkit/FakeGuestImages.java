@@ -6,13 +6,33 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.GuestImages;
 import io.virtcontainers.spi.Phases;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** Images that name files which nobody opens. Thread-safe. */
+/** Images that name files which nobody boots or mounts. Thread-safe. */
 public final class FakeGuestImages implements GuestImages {
+    /** The super block's magic of EROFS (Linux, {@code fs/erofs/erofs_fs.h}), little-endian, at offset 1024. */
+    private static final byte[] MAGIC = {(byte) 0xe2, (byte) 0xe1, (byte) 0xf5, (byte) 0xe0};
+
+    private static final int MAGIC_OFFSET = 1024;
+
     private final Faults faults = new Faults();
+    private final Path image = emptyImage();
+
+    private static Path emptyImage() {
+        try {
+            Path file = Files.createTempFile("fake-rootfs", ".erofs");
+            file.toFile().deleteOnExit();
+            byte[] bytes = new byte[MAGIC_OFFSET + MAGIC.length];
+            System.arraycopy(MAGIC, 0, bytes, MAGIC_OFFSET, MAGIC.length);
+            return Files.write(file, bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
     /** The script of these images. */
     public Faults faults() {
@@ -31,6 +51,6 @@ public final class FakeGuestImages implements GuestImages {
         if (!Files.isDirectory(directory)) {
             throw new InvalidConfigException("root file system", directory.toString(), "is not a directory");
         }
-        return directory.resolve("image.erofs");
+        return image;
     }
 }
