@@ -4,14 +4,13 @@
 //! for that thread.
 
 use crate::config::Config;
-use crate::port::{self, FilePort};
 use crate::sandbox::{Agent, BootResult};
 use crate::status::{Result, Status};
 use crate::uevent::Uevents;
-use crate::{log, modules, paths, server, sys};
+use crate::{log, modules, paths, port, ports, sys};
 use nix::mount::{mount, MsFlags};
 use nix::sys::reboot::{reboot, RebootMode};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::os::unix::io::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -58,8 +57,7 @@ fn run() -> Result<std::convert::Infallible> {
     log::set_level(config.log);
     let events = Uevents::open().map_err(|error| Status::io("open the uevent socket", &error))?;
     modules::load_list(modules::BOOT)?;
-    let port = open_port(&events)?;
-    drop(events);
+    await_port(&events)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -70,12 +68,7 @@ fn run() -> Result<std::convert::Infallible> {
     let (sender, receiver) = watch::channel(None);
     start_later(config.clone(), sender)?;
     let agent = Agent::new(config, receiver).map_err(|error| Status::io("start", &error))?;
-    runtime.block_on(async {
-        let port = FilePort::new(port).map_err(|error| Status::io("watch the port", &error))?;
-        server::serve(port, Arc::new(agent))
-            .await
-            .map_err(|error| Status::io("channel", &error))
-    })
+    runtime.block_on(ports::serve(Arc::new(agent), events))
 }
 
 /// pivot_root needs a root that is mounted on something, which the initial root is not. A bind
@@ -137,17 +130,14 @@ fn open_console() {
     }
 }
 
-fn open_port(events: &Uevents) -> Result<File> {
-    let class = Path::new("/sys/class/virtio-ports");
-    let device = events
-        .wait_for(PORT_LIMIT, || port::find(class, port::NAME))
-        .ok_or_else(|| {
-            Status::deadline(format!(
-                "no virtio-serial port named {} appeared within {PORT_LIMIT:?}",
-                port::NAME
-            ))
-        })?;
-    port::open(&device).map_err(|error| Status::io(format!("open {}", device.display()), &error))
+fn await_port(events: &Uevents) -> Result<()> {
+    let look = || (!port::find(Path::new(port::CLASS)).is_empty()).then_some(());
+    events.wait_for(PORT_LIMIT, look).ok_or_else(|| {
+        Status::deadline(format!(
+            "no virtio-serial port named {}0 appeared within {PORT_LIMIT:?}",
+            port::NAME
+        ))
+    })
 }
 
 fn start_later(config: Config, sender: watch::Sender<BootResult>) -> Result<()> {

@@ -7,6 +7,7 @@
 use crate::config::Config;
 use crate::namespace::Shared;
 use crate::oci_linux;
+use crate::oom::Oom;
 use crate::process::{Process, Wiring};
 use crate::proto::grpc;
 use crate::runtime::Runtime;
@@ -28,6 +29,7 @@ pub enum Phase {
     Creating,
     Created,
     Running,
+    Paused,
     Stopped,
     Removing,
 }
@@ -38,6 +40,7 @@ impl Phase {
             Phase::Creating => "being created",
             Phase::Created => "created",
             Phase::Running => "running",
+            Phase::Paused => "paused",
             Phase::Stopped => "stopped",
             Phase::Removing => "being removed",
         }
@@ -49,6 +52,7 @@ pub struct Context {
     pub config: Config,
     pub runtime: Runtime,
     pub storages: Storages,
+    pub oom: Arc<Oom>,
 }
 
 pub struct Container {
@@ -77,7 +81,9 @@ impl State {
     pub fn phase(&self, id: &str) -> Phase {
         let ended = |init: &Arc<Process>| init.exit.status().is_some();
         match self.phase {
-            Phase::Created | Phase::Running if self.processes.get(id).map_or(false, ended) => {
+            Phase::Created | Phase::Running | Phase::Paused
+                if self.processes.get(id).map_or(false, ended) =>
+            {
                 Phase::Stopped
             }
             phase => phase,
@@ -137,7 +143,7 @@ impl Container {
         sys::lock(&self.state).phase(&self.id)
     }
 
-    fn set_phase(&self, phase: Phase) {
+    pub(crate) fn set_phase(&self, phase: Phase) {
         sys::lock(&self.state).phase = phase;
     }
 
@@ -183,6 +189,9 @@ impl Container {
         arguments.extend(extra);
         let (pid, exit) = context.runtime.launch(arguments, &self.id, streams).await?;
         let process = wiring.connect(pid, exit)?;
+        if let Err(status) = context.oom.watch(&self.id, &self.cgroup) {
+            warning!("{status}");
+        }
         let mut state = sys::lock(&self.state);
         state.processes.insert(self.id.clone(), Arc::new(process));
         Ok(())
@@ -309,6 +318,7 @@ impl Container {
     }
 
     async fn clear(self: &Arc<Self>, failed: bool) -> Result<()> {
+        self.context.oom.forget(&self.id);
         let arguments = vec!["delete".into(), "--force".into(), self.id.clone().into()];
         // After a failed creation there may be nothing to delete, which the runtime calls an error.
         match self.context.runtime.run(arguments).await {

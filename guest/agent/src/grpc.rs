@@ -45,6 +45,12 @@ impl Frame {
             hold: None,
         })
     }
+
+    pub fn message_held(message: &impl Message, hold: Box<dyn GiveBack>) -> Result<Frame> {
+        let mut frame = Frame::message(message)?;
+        frame.hold = Some(hold);
+        Ok(frame)
+    }
 }
 
 impl Buf for Frame {

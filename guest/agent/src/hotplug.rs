@@ -97,23 +97,24 @@ pub fn await_block_device(source: &str, limit: Duration) -> Result<PathBuf> {
         let pci = PciPath::parse(source)?;
         Box::new(move || block_device(Path::new("/dev").join(pci.disk(Path::new("/sys"))?)))
     };
+    wait(&format!("block device {source}"), limit, look)
+}
+
+/// Blocks the thread until `look` finds what is being plugged in.
+pub fn wait<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> Result<T> {
     if let Some(found) = look() {
         return Ok(found);
     }
     let events = Uevents::open().map_err(|error| Status::io("open the uevent socket", &error))?;
-    if let Some(found) = events.wait_for(RESCAN_AFTER.min(limit), &look) {
+    if let Some(found) = events.wait_for(RESCAN_AFTER.min(limit), &mut look) {
         return Ok(found);
     }
     if let Err(error) = fs::write("/sys/bus/pci/rescan", "1") {
         debug!("rescan of the PCI bus: {error}");
     }
     events
-        .wait_for(limit.saturating_sub(RESCAN_AFTER), &look)
-        .ok_or_else(|| {
-            Status::deadline(format!(
-                "block device {source} did not appear within {limit:?}"
-            ))
-        })
+        .wait_for(limit.saturating_sub(RESCAN_AFTER), &mut look)
+        .ok_or_else(|| Status::deadline(format!("{what} did not appear within {limit:?}")))
 }
 
 #[cfg(test)]

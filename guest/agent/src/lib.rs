@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The guest agent of virtcontainers: PID 1 of the sandbox VM, serving `grpc.AgentService` and
-//! `grpc.Health` on a virtio-serial port.
+//! `grpc.Health` on virtio-serial ports.
 //!
 //! Layers, each knowing only those below it:
 //! `boot` -> `service` -> `sandbox`, `container`, `process` -> `runtime`, `storage`, `reaper`;
-//! `server` -> `grpc` -> `channel` -> `port`.
+//! `ports` -> `server` -> `grpc` -> `channel` -> `port`.
 //!
 //! A panic ends the VM, therefore nothing that comes from the peer, a container or the kernel is
 //! ever unwrapped.
@@ -14,7 +14,9 @@
 #[macro_use]
 pub mod log;
 
+pub mod address;
 pub mod boot;
+pub mod cgroup;
 pub mod channel;
 pub mod clock;
 pub mod config;
@@ -25,29 +27,42 @@ pub mod exec;
 pub mod grpc;
 pub mod hotplug;
 pub mod ids;
+pub mod inotify;
+pub mod inspect;
+pub mod link;
 pub mod modules;
 pub mod mount;
 pub mod namespace;
+pub mod neighbor;
+pub mod netlink;
+pub mod network;
 pub mod oci;
 pub mod oci_linux;
 pub mod oci_resources;
+pub mod oom;
 pub mod paths;
+pub mod pause;
 pub mod port;
+pub mod ports;
 pub mod process;
 pub mod proto;
+pub mod ps;
 pub mod reaper;
 pub mod rng;
+pub mod route;
 pub mod runtime;
 pub mod sandbox;
 pub mod server;
 pub mod service;
 pub mod signal;
+pub mod stats;
 pub mod status;
 pub mod storage;
 pub mod stream;
 pub mod sys;
 pub mod sysctl;
 pub mod uevent;
+pub mod update;
 
 #[cfg(test)]
 mod testing;

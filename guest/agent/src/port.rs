@@ -18,13 +18,25 @@ use std::task::{Context, Poll};
 use tokio::io::unix::AsyncFd;
 use tokio::io::Interest;
 
-pub const NAME: &str = "agent.channel.0";
+pub const CLASS: &str = "/sys/class/virtio-ports";
+/// What the name of a port for the agent starts with; a number follows.
+pub const NAME: &str = "agent.channel.";
 
-/// The device of the port with the given name, if the kernel has it already.
-pub fn find(class: &Path, name: &str) -> Option<PathBuf> {
-    fs::read_dir(class).ok()?.flatten().find_map(|entry| {
-        let text = fs::read_to_string(entry.path().join("name")).ok()?;
-        (text.trim_end() == name).then(|| Path::new("/dev").join(entry.file_name()))
+/// The devices of the agent's ports that the kernel has already.
+pub fn find(class: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(class).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| {
+            let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
+            is_ours(name.trim_end())
+        })
+        .map(|entry| Path::new("/dev").join(entry.file_name()))
+        .collect()
+}
+
+fn is_ours(name: &str) -> bool {
+    name.strip_prefix(NAME).map_or(false, |number| {
+        (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit())
     })
 }
 
@@ -155,5 +167,32 @@ impl Port for FilePort {
             ready!(self.poll_events(cx))?;
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    #[test]
+    fn the_ports_of_the_agent_are_told_from_others() {
+        let class = TempDir::new();
+        for (device, name) in [
+            ("vport0p1", "agent.channel.0\n"),
+            ("vport0p2", "org.qemu.guest_agent.0\n"),
+            ("vport0p3", "agent.channel.17\n"),
+            ("vport0p4", "agent.channel.\n"),
+            ("vport0p5", "agent.channel.x\n"),
+        ] {
+            fs::create_dir(class.path().join(device)).unwrap();
+            fs::write(class.path().join(device).join("name"), name).unwrap();
+        }
+        // The name of a new port comes later than its device.
+        fs::create_dir(class.path().join("vport0p6")).unwrap();
+        let mut found = find(class.path());
+        found.sort();
+        assert_eq!(found, ["/dev/vport0p1", "/dev/vport0p3"].map(PathBuf::from));
+        assert_eq!(find(&class.path().join("none")), [] as [PathBuf; 0]);
     }
 }

@@ -7,6 +7,7 @@
 use crate::config::Config;
 use crate::container::{blocking, Container, Context};
 use crate::namespace::{self, Shared};
+use crate::oom::{self, Oom};
 use crate::proto::grpc;
 use crate::runtime::Runtime;
 use crate::status::{Result, Status};
@@ -26,6 +27,8 @@ pub struct Agent {
     context: Arc<Context>,
     boot: watch::Receiver<BootResult>,
     gate: RwLock<()>,
+    /// Held by what changes or reads the network.
+    pub(crate) network: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -49,14 +52,20 @@ impl Agent {
                 config,
                 runtime,
                 storages: Storages::default(),
+                oom: Arc::new(Oom::default()),
             }),
             boot,
             gate: RwLock::new(()),
+            network: Default::default(),
             state: Mutex::default(),
         })
     }
 
-    async fn booted(&self) -> Result<()> {
+    pub(crate) fn config(&self) -> &Config {
+        &self.context.config
+    }
+
+    pub(crate) async fn booted(&self) -> Result<()> {
         let mut boot = self.boot.clone();
         loop {
             if let Some(result) = &*boot.borrow_and_update() {
@@ -123,6 +132,7 @@ impl Agent {
         })
         .await?;
         sys::lock(&self.state).sandbox = None;
+        self.context.oom.clear();
         Ok(())
     }
 
@@ -175,6 +185,10 @@ impl Agent {
         }
         sys::lock(&self.state).containers.remove(&container.id);
         Ok(())
+    }
+
+    pub async fn oom_event(&self) -> Result<oom::Event> {
+        self.context.oom.next().await
     }
 
     fn sandbox(&self) -> Result<Sandbox> {

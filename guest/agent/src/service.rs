@@ -29,6 +29,8 @@ async fn dispatch(agent: Arc<Agent>, path: &str, message: Bytes) -> Result<Frame
     match path {
         "/grpc.Health/Check" => {
             decode::<grpc::CheckRequest>(message)?;
+            // Requests that came before this one, and can be answered, are answered before it.
+            tokio::task::yield_now().await;
             Frame::message(&grpc::HealthCheckResponse {
                 status: ServingStatus::Serving as i32,
             })
@@ -86,6 +88,39 @@ async fn call(agent: Arc<Agent>, method: &str, message: Bytes) -> Result<Frame> 
             container.reported(&request.exec_id);
             Frame::message(&grpc::WaitProcessResponse { status })
         }
+        "PauseContainer" => {
+            let request: grpc::PauseContainerRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            done(async move { container.pause().await }).await
+        }
+        "ResumeContainer" => {
+            let request: grpc::ResumeContainerRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            done(async move { container.resume().await }).await
+        }
+        "UpdateContainer" => {
+            let request: grpc::UpdateContainerRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            let resources = request.resources.unwrap_or_default();
+            done(async move { container.update(resources).await }).await
+        }
+        "StatsContainer" => {
+            let request: grpc::StatsContainerRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            Frame::message(&container.stats().await?)
+        }
+        "ListProcesses" => {
+            let request: grpc::ListProcessesRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            let list = container.list_processes(&request.format, &request.args);
+            Frame::message(&grpc::ListProcessesResponse {
+                process_list: list.await?.into(),
+            })
+        }
+        "GetOOMEvent" => {
+            decode::<grpc::GetOomEventRequest>(message)?;
+            agent.oom_event().await?.into_frame()
+        }
         "WriteStdin" => {
             let request: grpc::WriteStreamRequest = decode(message)?;
             let container = agent.container(&request.container_id)?;
@@ -118,6 +153,26 @@ async fn call(agent: Arc<Agent>, method: &str, message: Bytes) -> Result<Frame> 
             process.resize(request.row, request.column)?;
             empty()
         }
+        "UpdateInterface" => {
+            let request = decode(message)?;
+            done(async move { agent.update_interface(request).await }).await
+        }
+        "UpdateRoutes" => {
+            let request = decode(message)?;
+            done(async move { agent.update_routes(request).await }).await
+        }
+        "ListInterfaces" => {
+            decode::<grpc::ListInterfacesRequest>(message)?;
+            Frame::message(&agent.list_interfaces().await?)
+        }
+        "ListRoutes" => {
+            decode::<grpc::ListRoutesRequest>(message)?;
+            Frame::message(&agent.list_routes().await?)
+        }
+        "AddARPNeighbors" => {
+            let request = decode(message)?;
+            done(async move { agent.add_neighbors(request).await }).await
+        }
         "GetGuestDetails" => Frame::message(&details::of_guest(&decode(message)?)),
         "ReseedRandomDev" => {
             let request: grpc::ReseedRandomDevRequest = decode(message)?;
@@ -144,9 +199,11 @@ fn empty() -> Result<Frame> {
 }
 
 /// Completes in a task of its own, whatever happens to the caller.
-async fn done(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<Frame> {
+async fn done<M: Message + 'static>(
+    work: impl Future<Output = Result<M>> + Send + 'static,
+) -> Result<Frame> {
     match tokio::spawn(work).await {
-        Ok(result) => result.and_then(|()| empty()),
+        Ok(result) => result.and_then(|message| Frame::message(&message)),
         Err(error) => Err(Status::internal(format!("lost work: {error}"))),
     }
 }

@@ -4,9 +4,8 @@
 use crate::container::{Container, Phase};
 use crate::process::Process;
 use crate::status::{Result, Status};
-use crate::sys;
+use crate::{cgroup, sys};
 use std::fs;
-use std::path::Path;
 
 const MAX_SIGNAL: i32 = 64;
 
@@ -45,7 +44,7 @@ impl Container {
         if signal == libc::SIGKILL && fs::write(self.cgroup.join("cgroup.kill"), "1").is_ok() {
             return Ok(());
         }
-        for pid in pids_below(&self.cgroup) {
+        for pid in cgroup::pids(&self.cgroup) {
             if pid != init.pid {
                 let _ = sys::kill(pid, signal);
             }
@@ -69,24 +68,6 @@ fn catches(status: &str, signal: i32) -> bool {
     let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let mask = line.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
     mask.map_or(false, |mask| mask >> (signal - 1) & 1 == 1)
-}
-
-/// All processes of a cgroup and of those below it.
-fn pids_below(cgroup: &Path) -> Vec<i32> {
-    let mut pids = Vec::new();
-    let mut queue = vec![cgroup.to_path_buf()];
-    while let Some(directory) = queue.pop() {
-        let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-        pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
-        let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-        queue.extend(
-            entries
-                .filter(|entry| entry.file_type().map_or(false, |kind| kind.is_dir()))
-                .map(|entry| entry.path()),
-        );
-    }
-    pids.retain(|pid| *pid > 1);
-    pids
 }
 
 #[cfg(test)]

@@ -5,12 +5,14 @@
 mod common;
 
 use common::{frame, port, Client, Host};
+use futures_util::FutureExt;
 use prost::Message;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use virtcontainers_agent::config::Config;
 use virtcontainers_agent::proto::grpc::*;
@@ -57,6 +59,7 @@ fi
 
 struct Guest {
     host: Host,
+    agent: Arc<Agent>,
     root: PathBuf,
 }
 
@@ -87,11 +90,10 @@ impl Guest {
             cgroup: root.join("cgroup"),
             ..Config::guest()
         };
-        let (port, host) = port();
         let (_, boot) = watch::channel(Some(Ok(())));
         let agent = Arc::new(Agent::new(config, boot).unwrap());
-        tokio::spawn(server::serve(port, agent));
-        Guest { host, root }
+        let host = plug(&agent);
+        Guest { host, agent, root }
     }
 
     async fn client(&self) -> Client {
@@ -143,6 +145,13 @@ impl Drop for Guest {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.root);
     }
+}
+
+/// A further port of the same agent.
+fn plug(agent: &Arc<Agent>) -> Host {
+    let (port, host) = port();
+    tokio::spawn(server::serve(port, agent.clone()));
+    host
 }
 
 async fn call(client: &Client, method: &str, request: impl Message) {
@@ -422,6 +431,70 @@ async fn a_lost_connection_loses_no_output_and_no_container() {
     let expected: String = (1..=60000).map(|i| format!("{i}\n")).collect();
     let seen = read_all(&third, "ReadStdout", "c", "c").await;
     assert!(seen == expected.as_bytes(), "{} bytes", seen.len());
+}
+
+#[tokio::test]
+async fn ports_share_the_containers_and_nothing_else() {
+    let guest = Guest::boot();
+    let first = guest.client().await;
+    sandbox(&first).await;
+    guest.run(&first, "c", "read go; exit 5").await;
+    let other = plug(&guest.agent);
+    let second = Client::over(other.connect()).await;
+    let mut waiting = std::boxed::Box::pin(wait(&second, "c", "c"));
+    assert!((&mut waiting).now_or_never().is_none());
+    // A broken and then a lost connection on one port, with the wait pending on the other.
+    drop(first);
+    let mut cut = guest.host.connect();
+    common::shake_hands(&mut cut).await;
+    cut.write_all(&[0, 0, 0, 0, 0, 0, 0, 0, 0]).await.unwrap();
+    // What the agent says to that; the next host would have to discard it.
+    let mut rest = Vec::new();
+    cut.read_buf(&mut rest).await.unwrap();
+    drop(cut);
+    let first = guest.client().await;
+    let go = WriteStreamRequest {
+        container_id: "c".into(),
+        exec_id: "c".into(),
+        data: b"go\n".as_ref().into(),
+    };
+    let _: WriteStreamResponse = first.call("WriteStdin", go).await.unwrap();
+    assert_eq!(waiting.await, 5);
+    drop(second);
+    // Any number of times, from wherever, until the removal.
+    let third = Client::over(other.connect()).await;
+    for client in [&first, &third, &first] {
+        assert_eq!(wait(client, "c", "c").await, 5);
+    }
+    call(&third, "RemoveContainer", remove("c")).await;
+    let request = WaitProcessRequest {
+        container_id: "c".into(),
+        exec_id: "c".into(),
+    };
+    assert_eq!(code(&first, "WaitProcess", request).await, 5);
+}
+
+#[tokio::test]
+async fn an_end_that_is_known_is_told_before_a_later_health_check() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    guest.run(&client, "c", "exit 7").await;
+    assert_eq!(wait(&client, "c", "c").await, 7);
+    guest.run(&client, "d", "exec sleep 1000").await;
+    let check =
+        || client.call::<HealthCheckResponse>("/grpc.Health/Check", CheckRequest::default());
+    for _ in 0..200 {
+        // Sent by the first poll, as its order on the wire needs.
+        let mut ended = std::boxed::Box::pin(wait(&client, "c", "c"));
+        assert!((&mut ended).now_or_never().is_none());
+        let mut running = std::boxed::Box::pin(wait(&client, "d", "d"));
+        assert!((&mut running).now_or_never().is_none());
+        check().await.unwrap();
+        assert_eq!(ended.now_or_never(), Some(7));
+        assert_eq!(running.now_or_never(), None);
+    }
+    call(&client, "RemoveContainer", remove("d")).await;
 }
 
 #[tokio::test]

@@ -1,24 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
-/** A container in a sandbox. Thread-safe. */
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A container in a sandbox. Thread-safe. Every operation takes the sandbox's lock for its duration, across threads and
+ * processes, except those of its processes' streams and ends. All throw {@link SandboxBusyException} if another operation
+ * holds the lock for too long, and {@link NotFoundException} if the container or its sandbox was deleted by another process.
+ */
 public interface Container {
     String id();
 
+    /** What it was made of, with all {@link #update}s. */
     ContainerConfig config();
 
-    /** The state now; a container whose sandbox died is stopped. */
+    /** The state of {@link #status}. */
     State state();
 
     /**
-     * Starts the init process.
+     * The truth now: looks at the facts (the hypervisor's process, the shim's, the guest's word within a short time), brings
+     * the container to the state that they demand, and then reads it, all under the sandbox's exclusive lock. Never waits
+     * for a guest that is hung.
+     */
+    ContainerStatus status();
+
+    /**
+     * Starts the init process; that of a stopped container again, with a fresh root file system.
      *
-     * @throws IllegalTransitionException unless the container is ready
+     * @throws IllegalTransitionException unless the container is ready or stopped, and its sandbox running
      */
     void start();
 
-    /** The init process. Its streams can be used before the start. */
+    /**
+     * Ends all its processes by SIGKILL and gives back what it held in the virtual machine: its disk, its memory, its
+     * output that was not read. Does nothing if it is stopped by this already.
+     */
+    void stop();
+
+    /**
+     * Freezes all its processes (cgroup freezer).
+     *
+     * @throws IllegalTransitionException unless the container is running
+     */
+    void pause();
+
+    /**
+     * Lets its processes run on.
+     *
+     * @throws IllegalTransitionException unless the container is paused
+     */
+    void resume();
+
+    /** The init process. Its streams can be used before the start; a restart makes a new one. */
     GuestProcess process();
+
+    /**
+     * A process of this container by its id, to attach to it: the init process or one that {@link #exec} started, also in
+     * another Java process. What its streams have given to one reader, no other gets.
+     *
+     * @throws NotFoundException if the guest knows no such process
+     */
+    GuestProcess process(String processId);
 
     /**
      * Starts one more process.
@@ -30,6 +73,51 @@ public interface Container {
 
     /** Sends a signal to every process of the container; does nothing if it is stopped. */
     void kill(Signal signal);
+
+    /**
+     * The process ids, in the guest, of all processes of the container.
+     *
+     * @throws IllegalTransitionException unless the container is running or paused
+     */
+    List<Long> pids();
+
+    /**
+     * A table of the processes, for people, as {@code ps} prints it.
+     *
+     * @param psArguments for example {@code -ef}, which is the default if there are none
+     * @throws IllegalTransitionException unless the container is running or paused
+     */
+    String processTable(String... psArguments);
+
+    /**
+     * What it uses now.
+     *
+     * @throws IllegalTransitionException unless the container is running or paused
+     */
+    ContainerStats stats();
+
+    /**
+     * Changes its limits; what is empty in {@code changes} stays as it is.
+     *
+     * @throws IllegalTransitionException unless the container is ready, running or paused
+     */
+    void update(Resources changes);
+
+    /** What the caller attached to it: that of its configuration, and of {@link #annotate}. */
+    Map<String, String> annotations();
+
+    /** Adds annotations, or replaces those of the same keys. */
+    void annotate(Map<String, String> annotations);
+
+    /**
+     * Makes a process of this host stand for the container, as Kata's shim does: an engine watches its pid. From now on the
+     * container is stopped when that process is dead; {@link #status} looks. For detached sandboxes: the record outlives
+     * this Java process.
+     *
+     * @throws IllegalTransitionException if the container is stopped
+     * @throws NotFoundException if the process is dead already
+     */
+    void shim(HostProcess process);
 
     /**
      * Ends what still runs and removes the container from its sandbox, with all that it wrote. Does nothing if it is

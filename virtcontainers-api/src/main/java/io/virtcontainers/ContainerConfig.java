@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -11,10 +14,33 @@ import org.jspecify.annotations.Nullable;
  * @param rootfs its root file system
  * @param readOnlyRootfs whether the container sees its root file system read-only (OCI {@code root.readonly})
  * @param process its init process
+ * @param resources its limits
+ * @param annotations what the caller wants to remember with it
+ * @param spec an OCI runtime-spec configuration for the guest, as JSON. What the fields above say replaces its counterpart;
+ *     all else (mounts, namespaces, capabilities, seccomp, sysctl ...) is taken from it. Empty: safe defaults. The module
+ *     {@code oci} makes it from a bundle
  */
-public record ContainerConfig(String id, RootFs rootfs, boolean readOnlyRootfs, ProcessConfig process) {
+public record ContainerConfig(
+        String id,
+        RootFs rootfs,
+        boolean readOnlyRootfs,
+        ProcessConfig process,
+        Resources resources,
+        Map<String, String> annotations,
+        Optional<String> spec) {
     public ContainerConfig {
         Ids.require("container id", id);
+        annotations = Map.copyOf(annotations);
+    }
+
+    /** The same with other annotations. */
+    public ContainerConfig withAnnotations(Map<String, String> all) {
+        return new ContainerConfig(id, rootfs, readOnlyRootfs, process, resources, all, spec);
+    }
+
+    /** The same with other limits. */
+    public ContainerConfig withResources(Resources limits) {
+        return new ContainerConfig(id, rootfs, readOnlyRootfs, process, limits, annotations, spec);
     }
 
     public static Builder builder(String id) {
@@ -27,6 +53,9 @@ public record ContainerConfig(String id, RootFs rootfs, boolean readOnlyRootfs, 
         private @Nullable RootFs rootfs;
         private boolean readOnlyRootfs;
         private @Nullable ProcessConfig process;
+        private Resources resources = Resources.none();
+        private final Map<String, String> annotations = new HashMap<>();
+        private Optional<String> spec = Optional.empty();
 
         private Builder(String id) {
             this.id = id;
@@ -59,6 +88,24 @@ public record ContainerConfig(String id, RootFs rootfs, boolean readOnlyRootfs, 
             return this;
         }
 
+        /** Default: no limit but those of the sandbox. */
+        public Builder resources(Resources limits) {
+            resources = limits;
+            return this;
+        }
+
+        /** Adds annotations. Default: none. */
+        public Builder annotations(Map<String, String> more) {
+            annotations.putAll(more);
+            return this;
+        }
+
+        /** An OCI runtime-spec configuration for the guest, as JSON; see {@link ContainerConfig#spec}. Default: none. */
+        public Builder spec(String json) {
+            spec = Optional.of(json);
+            return this;
+        }
+
         public ContainerConfig build() {
             if (rootfs == null) {
                 throw new InvalidConfigException("container " + id + " has no root file system: set rootfs(...)");
@@ -66,7 +113,7 @@ public record ContainerConfig(String id, RootFs rootfs, boolean readOnlyRootfs, 
             if (process == null) {
                 throw new InvalidConfigException("container " + id + " has no command: set command(...)");
             }
-            return new ContainerConfig(id, rootfs, readOnlyRootfs, process);
+            return new ContainerConfig(id, rootfs, readOnlyRootfs, process, resources, annotations, spec);
         }
     }
 }

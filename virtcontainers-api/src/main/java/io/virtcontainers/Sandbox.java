@@ -2,26 +2,44 @@
 package io.virtcontainers;
 
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Flow;
 
 /**
  * A virtual machine and the containers in it. Thread-safe.
  *
- * <p>A sandbox is <em>scoped</em>: it ends with {@link #close}, with its {@link VirtContainers}, and with the Java
- * process, however that ends ({@code kill -9} included).
+ * <p>A sandbox is <em>scoped</em> by default: it ends with {@link #close}, with its {@link VirtContainers}, and with the
+ * Java process, however that ends ({@code kill -9} included); other processes can see its status, and no more. A
+ * <em>detached</em> one ({@link SandboxConfig#detached}) lives on until it is deleted, and every process of the same user
+ * can fetch and use it.
+ *
+ * <p>Operations that change something take the sandbox's lock, across threads and processes, for their duration; each waits
+ * for it at most some time and then throws {@link SandboxBusyException}. Waiting for a process and using its streams takes
+ * no lock. All throw {@link NotFoundException} if the sandbox was deleted by another process.
  */
 public interface Sandbox extends AutoCloseable {
     String id();
 
     SandboxConfig config();
 
-    /** The state now: a sandbox whose virtual machine died is stopped. Never waits for the guest. */
+    /** The state of {@link #status}. */
     State state();
 
     /**
-     * Boots the virtual machine and waits for its agent.
+     * The truth now: looks at the facts (the hypervisor's process, the containers' shims, the guest's word within a short
+     * time), brings the sandbox and its containers to the states that they demand, and then reads them, all under the
+     * exclusive lock. Never waits for a guest that is hung.
      *
-     * @throws IllegalTransitionException unless the sandbox is ready
+     * @throws SandboxBusyException if another operation, such as a boot, holds the lock for more than five seconds
+     */
+    SandboxStatus status();
+
+    /**
+     * Boots the virtual machine and waits for its agent. A stopped sandbox is booted again; its containers are then stopped,
+     * and can be started again.
+     *
+     * @throws IllegalTransitionException unless the sandbox is ready or stopped
      * @throws DeadlineExceededException if the agent did not answer within {@link SandboxConfig#bootDeadline}
      * @throws HypervisorException if the virtual machine could not be started or died
      */
@@ -30,10 +48,24 @@ public interface Sandbox extends AutoCloseable {
     /** Stops the containers and the virtual machine. Does nothing if it is stopped already. */
     void stop();
 
+    /**
+     * Halts the virtual processors; nothing in the guest runs, and no operation that needs the guest is possible.
+     *
+     * @throws IllegalTransitionException unless the sandbox is running
+     */
+    void pause();
+
+    /**
+     * Lets the virtual processors run on.
+     *
+     * @throws IllegalTransitionException unless the sandbox is paused
+     */
+    void resume();
+
     /** Removes the sandbox with all its files; stops it first. Does nothing if it is removed already. */
     void delete();
 
-    /** The same as {@link #delete}. */
+    /** A scoped sandbox: the same as {@link #delete}. A detached one: lets go of it, while it runs on. */
     @Override
     void close();
 
@@ -41,7 +73,7 @@ public interface Sandbox extends AutoCloseable {
      * Creates a container; it does not run yet.
      *
      * @throws IllegalTransitionException unless the sandbox is running
-     * @throws AlreadyExistsException if the sandbox has a container of this id
+     * @throws AlreadyExistsException if the sandbox has a container or a device of this id
      * @throws CommandNotFoundException if the program is not there or may not be executed
      */
     Container createContainer(ContainerConfig config);
@@ -56,10 +88,65 @@ public interface Sandbox extends AutoCloseable {
      */
     Container container(String containerId);
 
-    /** Where the time went so far. */
+    /**
+     * What the sandbox costs the host, and what its running containers use.
+     *
+     * @throws IllegalTransitionException unless the sandbox is running
+     */
+    SandboxStats stats();
+
+    /** What the caller attached to it: that of its configuration, and of {@link #annotate}. */
+    Map<String, String> annotations();
+
+    /** Adds annotations, or replaces those of the same keys. */
+    void annotate(Map<String, String> annotations);
+
+    /**
+     * What happens in the sandbox from the subscription on, in order, while this object is connected to it. Nothing is
+     * polled. A subscriber that falls behind by more than 256 events loses the newest; the library logs it. The publisher
+     * completes after {@link SandboxEvent.Deleted}, or when this object is closed.
+     */
+    Flow.Publisher<SandboxEvent> events();
+
+    /**
+     * Plugs in a device.
+     *
+     * @return where the guest finds it, in the notation of the Kata agent: for a disk the PCI slots {@code 02/1e}
+     * @throws IllegalTransitionException unless the sandbox is running
+     * @throws AlreadyExistsException if the sandbox has a device or a container of this id
+     */
+    String addDevice(Device device);
+
+    /** Unplugs a device; returns when the guest has let go of it. Does nothing if there is none of this id. */
+    void removeDevice(String deviceId);
+
+    /** The network interfaces of the guest. */
+    List<GuestInterface> interfaces();
+
+    /**
+     * Configures the guest's interface that has this hardware address: its name, addresses, MTU and flags.
+     *
+     * @return the interface as it is now
+     * @throws NotFoundException if the guest has no interface of this hardware address
+     */
+    GuestInterface updateInterface(GuestInterface wanted);
+
+    /** The routes of the guest. */
+    List<GuestRoute> routes();
+
+    /** Replaces all routes of the guest; gives back those that there are now. */
+    List<GuestRoute> updateRoutes(List<GuestRoute> routes);
+
+    /** Adds static entries to the guest's neighbour table. */
+    void addNeighbors(List<GuestNeighbor> neighbors);
+
+    /** Where the time went so far, in this Java process. */
     Timeline timeline();
 
-    /** What is known about the virtual machine now: the end of its console, the hypervisor's errors and events. */
+    /**
+     * What is known about the virtual machine now: the end of its console, the hypervisor's errors and events. Empty for a
+     * sandbox that another Java process booted.
+     */
     Diagnostics diagnostics();
 
     /**

@@ -2,6 +2,8 @@
 package io.virtcontainers;
 
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 
 /**
  * A sandbox (one virtual machine) to create. Validated when it is made: a wrong value never starts anything.
@@ -11,10 +13,20 @@ import java.time.Duration;
  * @param vcpus virtual processors, 1 to 240
  * @param memory the guest's memory, 64 MiB or more
  * @param hypervisor what runs it
+ * @param detached whether it outlives this Java process: it ends when it is deleted, and other processes of the same user
+ *     can fetch it by its id ({@link VirtContainers#sandbox})
+ * @param annotations what the caller wants to remember with it
  * @param bootDeadline how long the start may take, from the start of the hypervisor to the agent's first answer
  */
 public record SandboxConfig(
-        String id, String hostname, int vcpus, MemorySize memory, HypervisorConfig hypervisor, Duration bootDeadline) {
+        String id,
+        String hostname,
+        int vcpus,
+        MemorySize memory,
+        HypervisorConfig hypervisor,
+        boolean detached,
+        Map<String, String> annotations,
+        Duration bootDeadline) {
     private static final int MAX_VCPUS = 240;
     private static final MemorySize MIN_MEMORY = MemorySize.mib(64);
     private static final int MAX_HOSTNAME = 63;
@@ -34,9 +46,15 @@ public record SandboxConfig(
             throw new InvalidConfigException(
                     "memory", memory.toString(), "is too little for a guest: give it " + MIN_MEMORY + " or more");
         }
+        annotations = Map.copyOf(annotations);
         if (bootDeadline.isNegative() || bootDeadline.isZero()) {
             throw new InvalidConfigException("boot deadline", bootDeadline.toString(), "must be positive");
         }
+    }
+
+    /** The same with other annotations. */
+    public SandboxConfig withAnnotations(Map<String, String> all) {
+        return new SandboxConfig(id, hostname, vcpus, memory, hypervisor, detached, all, bootDeadline);
     }
 
     public static Builder builder(String id) {
@@ -50,6 +68,8 @@ public record SandboxConfig(
         private int vcpus = 1;
         private MemorySize memory = MemorySize.mib(512);
         private HypervisorConfig hypervisor = HypervisorConfig.defaults();
+        private boolean detached;
+        private final Map<String, String> annotations = new HashMap<>();
         private Duration bootDeadline = Duration.ofSeconds(60);
 
         private Builder(String id) {
@@ -83,6 +103,18 @@ public record SandboxConfig(
             return this;
         }
 
+        /** Lets it outlive this Java process; see {@link SandboxConfig#detached}. Default: false. */
+        public Builder detached(boolean outlives) {
+            detached = outlives;
+            return this;
+        }
+
+        /** Adds annotations. Default: none. */
+        public Builder annotations(Map<String, String> more) {
+            annotations.putAll(more);
+            return this;
+        }
+
         /** Default: 60 s, for a guest under software emulation on a busy host. */
         public Builder bootDeadline(Duration deadline) {
             bootDeadline = deadline;
@@ -90,7 +122,7 @@ public record SandboxConfig(
         }
 
         public SandboxConfig build() {
-            return new SandboxConfig(id, hostname, vcpus, memory, hypervisor, bootDeadline);
+            return new SandboxConfig(id, hostname, vcpus, memory, hypervisor, detached, annotations, bootDeadline);
         }
     }
 }

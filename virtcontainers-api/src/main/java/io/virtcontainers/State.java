@@ -5,12 +5,13 @@ import java.util.Locale;
 
 /**
  * The state of a sandbox or of a container. Both go through the same table, that of Kata Containers 1.x ({@code
- * virtcontainers/pkg/types}) without its restart of what has stopped:
+ * virtcontainers/pkg/types}):
  *
  * <pre>
  * ready   -> running, stopped
  * running -> paused, stopped
  * paused  -> running, stopped
+ * stopped -> running
  * </pre>
  */
 public enum State {
@@ -25,11 +26,11 @@ public enum State {
             case READY -> next == RUNNING || next == STOPPED;
             case RUNNING -> next == PAUSED || next == STOPPED;
             case PAUSED -> next == RUNNING || next == STOPPED;
-            case STOPPED -> false;
+            case STOPPED -> next == RUNNING;
         };
     }
 
-    /** The word of the OCI tools and of Kata: {@code ready}, {@code running}, {@code paused}, {@code stopped}. */
+    /** The word of Kata: {@code ready}, {@code running}, {@code paused}, {@code stopped}. OCI says {@code created} for ready. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);

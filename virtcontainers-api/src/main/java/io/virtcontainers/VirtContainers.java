@@ -83,17 +83,45 @@ public interface VirtContainers extends AutoCloseable {
      */
     CommandResult runCommand(RootFs rootfs, ProcessConfig process, Duration timeout);
 
-    /** The sandboxes of this object that have not been deleted, in the order of their creation. */
+    /** The sandboxes that this object created or fetched and that have not been deleted or closed, in that order. */
     List<Sandbox> sandboxes();
 
     /**
-     * The sandbox with this id.
+     * The sandbox with this id: one of this object, or a detached one, which is fetched.
      *
-     * @throws NotFoundException if this object has none
+     * @throws NotFoundException if there is none
+     * @throws SandboxBusyException if it is a scoped one that belongs to another process
+     * @throws DamagedStateException if its state cannot be understood
      */
     Sandbox sandbox(String id);
 
-    /** Deletes every sandbox of this object. */
+    /**
+     * The status of every sandbox of this user and state directory, also of scoped ones of other processes, as
+     * {@link #status} gives it. One whose state is damaged, and one that is busy for more than five seconds, is left out, and
+     * logged.
+     */
+    List<SandboxStatus> list();
+
+    /**
+     * The truth about a sandbox now, as {@link Sandbox#status} says. For a scoped one of another process: by what the host
+     * shows.
+     *
+     * @throws NotFoundException if there is none
+     * @throws SandboxBusyException if an operation of another thread or process holds its lock for more than five seconds
+     * @throws DamagedStateException if its state cannot be understood
+     */
+    SandboxStatus status(String id);
+
+    /**
+     * Removes whatever is left of a detached sandbox, in whatever state it is: half created, half deleted, its guest hung,
+     * its hypervisor dead, its state damaged (the file is then kept in {@code <state directory>/damaged}). Does nothing if
+     * there is nothing.
+     *
+     * @throws SandboxBusyException if it is a scoped one of a live process, or an operation holds its lock for too long
+     */
+    void cleanup(String id);
+
+    /** Deletes every scoped sandbox of this object, and lets go of the detached ones. */
     @Override
     void close();
 

@@ -17,7 +17,14 @@ class ConfigTest {
     void everyDefaultOfASandboxIsAsDocumented() {
         assertThat(SandboxConfig.builder("demo").build())
                 .isEqualTo(new SandboxConfig(
-                        "demo", "demo", 1, MemorySize.mib(512), HypervisorConfig.defaults(), Duration.ofSeconds(60)));
+                        "demo",
+                        "demo",
+                        1,
+                        MemorySize.mib(512),
+                        HypervisorConfig.defaults(),
+                        false,
+                        Map.of(),
+                        Duration.ofSeconds(60)));
         assertThat(HypervisorConfig.defaults().accelerator()).isEqualTo(Accelerator.AUTO);
     }
 

@@ -43,7 +43,7 @@ class SignalTest {
         assertThat(State.READY.mayBecome(State.RUNNING)).isTrue();
         assertThat(State.RUNNING.mayBecome(State.PAUSED)).isTrue();
         assertThat(State.PAUSED.mayBecome(State.RUNNING)).isTrue();
-        assertThat(State.STOPPED.mayBecome(State.RUNNING)).isFalse();
+        assertThat(State.STOPPED.mayBecome(State.RUNNING)).isTrue();
         assertThat(State.STOPPED.mayBecome(State.PAUSED)).isFalse();
         assertThat(State.RUNNING).hasToString("running");
     }

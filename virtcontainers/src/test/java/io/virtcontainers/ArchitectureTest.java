@@ -34,6 +34,7 @@ class ArchitectureTest {
                     "java..",
                     "jdk.jfr..",
                     "com.google.common..",
+                    "com.fasterxml.jackson..",
                     "org.jspecify..",
                     "org.slf4j..");
 
@@ -48,6 +49,24 @@ class ArchitectureTest {
 
     @ArchTest
     static final ArchRule THE_TESTKIT_KNOWS_ONLY_THE_API = backendKnowsOnlyTheApi("io.virtcontainers.testkit..");
+
+    @ArchTest
+    static final ArchRule LINUX_KNOWS_NOTHING_OF_OURS = noClasses()
+            .that()
+            .resideInAPackage("io.virtcontainers.linux..")
+            .should()
+            .dependOnClassesThat(com.tngtech.archunit.base.DescribedPredicate.describe(
+                    "are ours but not of linux",
+                    dependency -> dependency.getPackageName().startsWith("io.virtcontainers")
+                            && !dependency.getPackageName().startsWith("io.virtcontainers.linux")));
+
+    @ArchTest
+    static final ArchRule NATIVE_CALLS_ARE_IN_LINUX = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.virtcontainers.linux..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("jnr..");
 
     @ArchTest
     static final ArchRule NOBODY_PRINTS = noClasses()
@@ -67,6 +86,7 @@ class ArchitectureTest {
                         dependency -> dependency.getPackageName().startsWith("io.virtcontainers")
                                 && !dependency.getPackageName().equals("io.virtcontainers")
                                 && !dependency.getPackageName().equals("io.virtcontainers.spi")
+                                && !dependency.getPackageName().startsWith("io.virtcontainers.linux")
                                 && !dependency.getPackageName().startsWith(backend.replace("..", ""))));
     }
 }

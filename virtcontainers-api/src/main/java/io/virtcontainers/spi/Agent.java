@@ -2,10 +2,19 @@
 package io.virtcontainers.spi;
 
 import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.ContainerStats;
+import io.virtcontainers.ExitStatus;
+import io.virtcontainers.GuestInterface;
+import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestProcess;
+import io.virtcontainers.GuestRoute;
 import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * An agent, connected or connecting: the operations of {@code grpc.AgentService} of Kata Containers 1.x that the engine uses. Thread-safe.
@@ -55,8 +64,62 @@ public interface Agent extends AutoCloseable {
      */
     GuestProcess exec(String containerId, String execId, ProcessConfig process, Deadline deadline);
 
-    /** The init process of a container that was created; waits for its end from now on. Call it once per container. */
-    GuestProcess initProcess(ContainerConfig container);
+    /**
+     * A process that was created before, here or by another process of the host: waits for its end from now on.
+     *
+     * @param processId the container's id for its init process, else the exec id
+     * @param terminal whether it has a terminal; it has then no standard error of its own
+     */
+    GuestProcess process(String containerId, String processId, boolean terminal);
+
+    /**
+     * Whether a process has ended, and how, if the agent can tell at once (WaitProcess, answered before a Check that follows
+     * it).
+     *
+     * @throws io.virtcontainers.NotFoundException if the agent knows no such process
+     */
+    Optional<ExitStatus> exitOf(String containerId, String processId, Deadline deadline);
+
+    /** Freezes a container's processes (PauseContainer). */
+    void pauseContainer(String containerId, Deadline deadline);
+
+    /** Lets a container's processes run on (ResumeContainer). */
+    void resumeContainer(String containerId, Deadline deadline);
+
+    /** What a container uses (StatsContainer). */
+    ContainerStats stats(String containerId, Deadline deadline);
+
+    /** Sets those limits of a container that are not empty (UpdateContainer). */
+    void updateContainer(String containerId, Resources resources, Deadline deadline);
+
+    /** The guest's pids of a container's processes (ListProcesses, format json); empty if it has ended. */
+    List<Long> pids(String containerId, Deadline deadline);
+
+    /** A table of a container's processes (ListProcesses, format table). */
+    String processTable(String containerId, List<String> psArguments, Deadline deadline);
+
+    /**
+     * Reports containers in which the guest's kernel killed a process for want of memory, until the connection ends
+     * (GetOOMEvent, again and again); an agent without that method reports nothing. Call it once, after {@link #awaitReady}.
+     *
+     * @param listener gets the container's id, on a thread of the connector; must not block
+     */
+    void onOutOfMemory(Consumer<String> listener);
+
+    /** The guest's network interfaces (ListInterfaces). */
+    List<GuestInterface> interfaces(Deadline deadline);
+
+    /** Configures the interface with this hardware address (UpdateInterface); gives it back as it is now. */
+    GuestInterface updateInterface(GuestInterface wanted, Deadline deadline);
+
+    /** The guest's routes (ListRoutes). */
+    List<GuestRoute> routes(Deadline deadline);
+
+    /** Replaces the guest's routes (UpdateRoutes); gives back those that there are now. */
+    List<GuestRoute> updateRoutes(List<GuestRoute> routes, Deadline deadline);
+
+    /** Adds static neighbours (AddARPNeighbors). */
+    void addNeighbors(List<GuestNeighbor> neighbors, Deadline deadline);
 
     /**
      * Fails every call and stream that is under way, and all later ones, with this error, and drops the connection. For

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.spi;
 
+import io.virtcontainers.HostProcess;
 import java.nio.file.Path;
 
 /** Launches virtual machines. Thread-safe. Its own threads end with {@link #close}; its machines must be stopped before. */
@@ -8,7 +9,7 @@ public interface Hypervisor extends AutoCloseable {
 
     /**
      * Starts a virtual machine; returns when the hypervisor runs the guest, not when the guest is up. If this throws,
-     * nothing runs any more. The machine ends when this Java process ends, however it ends.
+     * nothing runs any more. Unless it is detached, the machine ends when this Java process ends, however it ends.
      *
      * @throws io.virtcontainers.HostSetupException if the hypervisor's program is missing or unusable
      * @throws io.virtcontainers.HypervisorException if it refuses the configuration or dies
@@ -16,8 +17,19 @@ public interface Hypervisor extends AutoCloseable {
     VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline);
 
     /**
-     * Ends whatever a crashed owner left running for the sandbox in this directory, identified beyond doubt (never by a
-     * bare pid). Does not delete files. Does nothing if there is nothing.
+     * Attaches to a detached machine that another process launched, or this one before. The caller holds the sandbox's lock
+     * whenever it calls a method of the machine that takes a deadline; between such calls the machine keeps no connection
+     * that would hinder other processes.
+     *
+     * @param directory the sandbox's directory, as in {@link VmConfig#directory}
+     * @param process the hypervisor's process, as {@link VirtualMachine#process} gave it
+     * @throws io.virtcontainers.VmDiedException if that process is dead
+     */
+    VirtualMachine attach(String sandboxId, Path directory, HostProcess process, Deadline deadline);
+
+    /**
+     * Ends whatever runs for the sandbox in this directory, identified beyond doubt (never by a bare pid). Does not delete
+     * files. Does nothing if there is nothing.
      *
      * @throws io.virtcontainers.HypervisorException if a process of the sandbox cannot be ended
      */

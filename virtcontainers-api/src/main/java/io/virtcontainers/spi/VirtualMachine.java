@@ -2,16 +2,21 @@
 package io.virtcontainers.spi;
 
 import io.virtcontainers.Diagnostics;
+import io.virtcontainers.HostProcess;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
-/** A virtual machine that was launched. Thread-safe. */
+/** A virtual machine that was launched, or attached to. Thread-safe. */
 public interface VirtualMachine {
-    /** The process id of the hypervisor on the host. */
-    long pid();
+    /** The hypervisor's process on the host. */
+    HostProcess process();
 
-    /** The way to the agent inside. */
-    GuestChannel channel();
+    /**
+     * The ways to the agent inside, at least one. Each carries one connection at a time; a detached machine has several, for
+     * several processes of the host.
+     */
+    List<GuestChannel> channels();
 
     /**
      * Plugs in a disk; returns when the hypervisor has it, while the guest may still be looking for it.
@@ -27,12 +32,22 @@ public interface VirtualMachine {
     String addBlockDevice(String id, Path image, boolean readOnly, Deadline deadline);
 
     /**
-     * Unplugs a disk: returns when the guest has let go of it. Does nothing if there is no such disk.
+     * Unplugs a disk: returns when the guest has let go of it. Does nothing if there is no such disk. Finds a disk by its id
+     * also if another process plugged it in, and if that process died in the middle of it.
      *
      * @throws io.virtcontainers.DeadlineExceededException if the guest does not let go; its slot stays taken, and another
      *     call waits on
      */
     void removeBlockDevice(String id, Deadline deadline);
+
+    /** Halts the virtual processors. Does nothing if they are halted. */
+    void pause(Deadline deadline);
+
+    /** Lets the virtual processors run on. Does nothing if they run. */
+    void resume(Deadline deadline);
+
+    /** Whether the virtual processors are halted now: asks the hypervisor. */
+    boolean isPaused(Deadline deadline);
 
     /** Completes with the reason when the machine has ended, asked to or not. Never completes exceptionally. */
     CompletableFuture<String> onExit();
@@ -47,4 +62,10 @@ public interface VirtualMachine {
      * @throws io.virtcontainers.HypervisorException if it survives even SIGKILL within the deadline
      */
     void stop(Deadline deadline);
+
+    /**
+     * Lets go of the machine: closes what this process has open of it. A detached machine runs on; {@link #onExit} never
+     * completes then. Does nothing after the machine's end, or after another {@code release}.
+     */
+    void release();
 }

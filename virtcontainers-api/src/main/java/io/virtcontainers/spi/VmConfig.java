@@ -13,6 +13,7 @@ import java.util.List;
  * @param directory an existing private directory of the sandbox, for the backend's sockets and files
  * @param vcpus virtual processors, at least 1
  * @param memory the guest's memory
+ * @param detached whether the machine outlives this Java process, and has channels for several processes
  * @param settings what the user chose
  * @param image what it boots
  * @param kernelParameters what the agent needs on the kernel's command line; the user's come after these
@@ -22,6 +23,7 @@ public record VmConfig(
         Path directory,
         int vcpus,
         MemorySize memory,
+        boolean detached,
         HypervisorConfig settings,
         GuestImage image,
         List<String> kernelParameters) {

@@ -2,6 +2,7 @@
 package io.virtcontainers.core;
 
 import io.virtcontainers.HostSetupException;
+import io.virtcontainers.core.state.Directories;
 import io.virtcontainers.spi.AgentConnector;
 import io.virtcontainers.spi.AgentProvider;
 import io.virtcontainers.spi.GuestImageProvider;

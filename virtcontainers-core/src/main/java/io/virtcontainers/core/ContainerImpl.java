@@ -3,98 +3,231 @@ package io.virtcontainers.core;
 
 import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.ContainerStats;
+import io.virtcontainers.ContainerStatus;
+import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestProcess;
-import io.virtcontainers.IllegalTransitionException;
+import io.virtcontainers.HostProcess;
 import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.Resources;
+import io.virtcontainers.SandboxEvent;
 import io.virtcontainers.Signal;
 import io.virtcontainers.State;
-import io.virtcontainers.spi.Deadline;
-import java.time.Duration;
-import java.util.concurrent.atomic.AtomicLong;
+import io.virtcontainers.VirtException;
+import io.virtcontainers.core.state.ContainerRecord;
+import io.virtcontainers.core.state.Held;
+import io.virtcontainers.core.state.SandboxRecord;
+import io.virtcontainers.spi.Agent;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
-/**
- * One container. Its state follows from facts: whether it was started, whether its init process has ended, and the
- * sandbox's own state.
- */
+/** One container, as this process sees it: what changes something is done by {@link ContainerLife}. */
 final class ContainerImpl implements Container {
-    private static final Duration REQUEST = Duration.ofSeconds(60);
-
     private final SandboxImpl sandbox;
-    private final ContainerConfig config;
-    private final GuestProcess init;
-    private final AtomicLong execs = new AtomicLong();
-    private volatile boolean started;
+    private final String id;
+    private final ContainerLife life;
+    private volatile @Nullable GuestProcess init;
 
-    ContainerImpl(SandboxImpl sandbox, ContainerConfig config, GuestProcess init) {
+    ContainerImpl(SandboxImpl sandbox, String id) {
         this.sandbox = sandbox;
-        this.config = config;
-        this.init = init;
+        this.id = id;
+        this.life = sandbox.containerLife();
     }
 
     @Override
     public String id() {
-        return config.id();
+        return id;
+    }
+
+    private ContainerRecord record(SandboxRecord now) {
+        return now.container(id).orElseThrow(() -> sandbox.noContainer(now, id));
     }
 
     @Override
     public ContainerConfig config() {
-        return config;
+        return record(sandbox.snapshot()).config();
     }
 
     @Override
-    public GuestProcess process() {
-        return init;
+    public Map<String, String> annotations() {
+        return config().annotations();
     }
 
     @Override
     public State state() {
-        if (sandbox.state() == State.STOPPED || !init.isAlive()) {
-            return State.STOPPED;
-        }
-        return started ? State.RUNNING : State.READY;
+        return status().state();
+    }
+
+    @Override
+    public ContainerStatus status() {
+        return sandbox.status().containers().stream()
+                .filter(container -> container.id().equals(id))
+                .findFirst()
+                .orElseThrow(() -> sandbox.noContainer(sandbox.record(), id));
     }
 
     @Override
     public void start() {
-        synchronized (execs) {
-            require(State.READY, "start", "a stopped container is deleted and created again");
-            sandbox.step("container.start", () -> {
-                sandbox.agent().startContainer(id(), Deadline.after(REQUEST));
-                return null;
-            });
-            started = true;
-        }
+        life.start(id);
     }
 
     @Override
-    public GuestProcess exec(ProcessConfig process) {
-        require(State.RUNNING, "exec " + process.command(), "start it first, or create another one");
-        String execId = "exec-" + execs.incrementAndGet();
-        return sandbox.request(
-                "process.exec", () -> sandbox.agent().exec(id(), execId, process, Deadline.after(REQUEST)));
-    }
-
-    private void require(State needed, String operation, String remedy) {
-        State now = state();
-        if (now != needed) {
-            throw new IllegalTransitionException("container " + id(), now, operation, remedy)
-                    .withDiagnostics(sandbox.diagnostics());
-        }
+    public void stop() {
+        life.stop(id);
     }
 
     @Override
-    public void kill(Signal signal) {
-        if (state() == State.STOPPED) {
-            return;
-        }
-        sandbox.request("container.kill", () -> {
-            sandbox.agent().signalContainer(id(), signal, Deadline.after(REQUEST));
-            return null;
-        });
+    public void pause() {
+        life.pause(id);
+    }
+
+    @Override
+    public void resume() {
+        life.resume(id);
+    }
+
+    @Override
+    public void update(Resources changes) {
+        life.update(id, changes);
+    }
+
+    @Override
+    public void annotate(Map<String, String> more) {
+        life.annotate(id, more);
+    }
+
+    @Override
+    public void shim(HostProcess process) {
+        life.shim(id, process);
     }
 
     @Override
     public void delete() {
-        sandbox.removeContainer(this);
+        life.delete(id);
+    }
+
+    // Processes
+
+    /** Watches a new init process from now on. */
+    synchronized GuestProcess watch(ContainerConfig config, Agent agent) {
+        GuestProcess process = agent.process(id, id, config.process().terminal().isPresent());
+        init = process;
+        report(process, /* settles= */ true);
+        return process;
+    }
+
+    private void report(GuestProcess process, boolean settles) {
+        var unused = process.onExit().thenAccept(exit -> {
+            sandbox.publisher().publish(new SandboxEvent.ProcessExited(sandbox.id(), id, process.id(), exit));
+            if (settles) {
+                sandbox.settleLater();
+            }
+        });
+    }
+
+    boolean isWatched() {
+        return init != null;
+    }
+
+    /** Whether the init process is known to have ended. */
+    boolean hasEnded() {
+        GuestProcess known = init;
+        return known != null && !known.isAlive();
+    }
+
+    /** How the init process ended, if it did and this process saw it. */
+    Optional<ExitStatus> exit() {
+        GuestProcess known = init;
+        if (known == null || known.isAlive()) {
+            return Optional.empty();
+        }
+        CompletableFuture<ExitStatus> end = known.onExit();
+        return end.isDone() && !end.isCompletedExceptionally() ? Optional.of(end.join()) : Optional.empty();
+    }
+
+    @Override
+    public GuestProcess process() {
+        GuestProcess known = init;
+        if (known != null) {
+            return known;
+        }
+        SandboxRecord now = sandbox.snapshot();
+        ContainerRecord container = record(now);
+        if (now.isUp() && !sandbox.isMachineDead(now) && now.held().contains(Held.guestContainer(id))) {
+            Agent agent = sandbox.agent();
+            synchronized (this) {
+                GuestProcess raced = init;
+                return raced != null ? raced : watch(container.config(), agent);
+            }
+        }
+        return new EndedProcess(id, id, container.exit());
+    }
+
+    @Override
+    public GuestProcess process(String processId) {
+        if (processId.equals(id)) {
+            return process();
+        }
+        sandbox.requireUsable("attach to process " + processId);
+        Optional<ExitStatus> unused =
+                sandbox.ask("process.find", deadline -> sandbox.agent().exitOf(id, processId, deadline));
+        return sandbox.agent().process(id, processId, /* terminal= */ false);
+    }
+
+    @Override
+    public GuestProcess exec(ProcessConfig process) {
+        require(Operation.EXEC, "exec " + process.command());
+        String execId = "exec-" + UUID.randomUUID();
+        GuestProcess started =
+                sandbox.ask("process.exec", deadline -> sandbox.agent().exec(id, execId, process, deadline));
+        report(started, /* settles= */ false);
+        return started;
+    }
+
+    @Override
+    public void kill(Signal signal) {
+        SandboxRecord now = sandbox.snapshot();
+        if (life.effectiveState(now, record(now)) == State.STOPPED) {
+            return;
+        }
+        sandbox.requireUsable("kill container " + id);
+        boolean unused = sandbox.ask("container.kill", deadline -> {
+            sandbox.agent().signalContainer(id, signal, deadline);
+            return true;
+        });
+    }
+
+    @Override
+    public List<Long> pids() {
+        require(Operation.INSPECT, "list its processes");
+        return sandbox.ask("container.pids", deadline -> sandbox.agent().pids(id, deadline));
+    }
+
+    @Override
+    public String processTable(String... psArguments) {
+        require(Operation.INSPECT, "list its processes");
+        List<String> arguments = psArguments.length == 0 ? List.of("-ef") : List.of(psArguments);
+        return sandbox.ask("container.ps", deadline -> sandbox.agent().processTable(id, arguments, deadline));
+    }
+
+    @Override
+    public ContainerStats stats() {
+        require(Operation.INSPECT, "tell its statistics");
+        return sandbox.ask("container.stats", deadline -> sandbox.agent().stats(id, deadline));
+    }
+
+    /** By a snapshot and the facts: the container's state first, as it says more. */
+    private void require(Operation operation, String asked) {
+        SandboxRecord now = sandbox.snapshot();
+        try {
+            operation.require("container " + id, life.effectiveState(now, record(now)), asked);
+        } catch (VirtException e) {
+            throw e.withDiagnostics(sandbox.diagnostics());
+        }
+        SandboxRecord unused = sandbox.requireUsable(asked);
     }
 }

@@ -2,6 +2,7 @@
 package io.virtcontainers.core;
 
 import io.virtcontainers.VirtContainers;
+import io.virtcontainers.core.state.Directories;
 import io.virtcontainers.spi.EngineProvider;
 import java.nio.file.Path;
 import java.util.Optional;

@@ -1,41 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandResult;
+import io.virtcontainers.DamagedStateException;
+import io.virtcontainers.HostProcess;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.Sandbox;
+import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
+import io.virtcontainers.SandboxStatus;
 import io.virtcontainers.VirtContainers;
 import io.virtcontainers.VirtException;
+import io.virtcontainers.core.state.SandboxLocks;
+import io.virtcontainers.core.state.SandboxPlace;
+import io.virtcontainers.core.state.SandboxRecord;
+import io.virtcontainers.core.state.StateDirectory;
+import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestImage;
+import io.virtcontainers.spi.Phases;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The engine. Owns its sandboxes: closing it, or ending the Java process in an orderly way, deletes them; what a crash
- * leaves, the next {@link #open} on the same state directory removes. Thread-safe.
+ * The engine. Owns its scoped sandboxes: closing it, or ending the Java process in an orderly way, deletes them; what a
+ * crash leaves, the next {@link #open} on the same state directory removes. Detached sandboxes it lets go of. Thread-safe.
  */
 public final class Engine implements VirtContainers {
     private static final Logger log = LoggerFactory.getLogger(Engine.class);
 
+    /** The first build of an initrd may take a while on a slow disk. */
+    private static final Duration BUILD = Duration.ofMinutes(5);
+
+    private static final Duration REAP = Duration.ofSeconds(10);
+    private static final int BACKGROUND_THREADS = 4;
+
     private final Backends backends;
     private final StateDirectory state;
     private final Map<String, SandboxImpl> sandboxes = new LinkedHashMap<>();
+    private final ThreadPoolExecutor background = newBackground();
     private final Thread shutdownHook = new Thread(this::closeQuietly, "virtcontainers-shutdown");
     private boolean closed;
 
     private Engine(Backends backends, StateDirectory state) {
         this.backends = backends;
         this.state = state;
+    }
+
+    /** For what follows an event; its threads end when there is nothing to do. */
+    private static ThreadPoolExecutor newBackground() {
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(
+                BACKGROUND_THREADS, BACKGROUND_THREADS, 1, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+                    Thread thread = new Thread(task, "virtcontainers-background");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        pool.allowCoreThreadTimeOut(true);
+        return pool;
     }
 
     /**
@@ -48,7 +85,7 @@ public final class Engine implements VirtContainers {
         try {
             Engine engine = new Engine(backends.get(), state);
             try {
-                state.sweep(engine.backends.hypervisor());
+                engine.sweep();
                 Runtime.getRuntime().addShutdownHook(engine.shutdownHook);
                 return engine;
             } catch (RuntimeException e) {
@@ -61,6 +98,58 @@ public final class Engine implements VirtContainers {
         }
     }
 
+    Executor background() {
+        return background;
+    }
+
+    // Sweep
+
+    /** Ends and removes what crashed processes left; what cannot be removed is logged and tried again at the next one. */
+    private void sweep() {
+        for (SandboxPlace place : state.places()) {
+            try {
+                Optional<SandboxLocks.Lock> lock = place.lockNow("sweep");
+                if (lock.isPresent()) {
+                    try (SandboxLocks.Lock held = lock.get()) {
+                        sweep(place);
+                    }
+                }
+            } catch (VirtException e) {
+                log.warn("cannot tidy up what a crashed process may have left: sandbox={}", place.id(), e);
+            }
+        }
+    }
+
+    /** Needs the lock. */
+    private void sweep(SandboxPlace place) {
+        Optional<SandboxRecord> record = place.store().read();
+        if (record.isPresent() && record.get().config().detached()) {
+            SandboxImpl sandbox = fetched(place, record.get());
+            try {
+                sandbox.locked("sweep", () -> {});
+            } finally {
+                sandbox.close();
+            }
+        } else if (removeOrphan(place)) {
+            log.info("removed what a crashed process left: sandbox={}", place.id());
+        }
+    }
+
+    /** Removes a scoped or half created sandbox whose owner is dead. Needs the lock. Returns whether it is gone now. */
+    private boolean removeOrphan(SandboxPlace place) {
+        Optional<SandboxLocks.Lock> own = place.tryOwn();
+        if (own.isEmpty()) {
+            return false;
+        }
+        try (SandboxLocks.Lock held = own.get()) {
+            backends.hypervisor().reap(place.vmDirectory(), Deadline.after(REAP));
+            place.remove();
+            return true;
+        }
+    }
+
+    // Create
+
     @Override
     public Sandbox create(SandboxConfig config) {
         synchronized (sandboxes) {
@@ -69,7 +158,9 @@ public final class Engine implements VirtContainers {
         if (Thread.currentThread().isInterrupted()) {
             throw new CancelledException("interrupted before sandbox " + config.id() + " was created");
         }
-        SandboxImpl sandbox = SandboxImpl.create(config, backends, state, this::forget);
+        PhaseRecorder phases = new PhaseRecorder(config.id());
+        GuestImage image = guestImage(config, phases);
+        SandboxImpl sandbox = claim(config, image, phases);
         synchronized (sandboxes) {
             if (!closed) {
                 sandboxes.put(config.id(), sandbox);
@@ -78,6 +169,67 @@ public final class Engine implements VirtContainers {
         }
         sandbox.delete();
         throw closedError();
+    }
+
+    GuestImage guestImage(SandboxConfig config, PhaseRecorder phases) {
+        try (Phases.Phase phase = phases.begin("guest.image")) {
+            return backends.images().guestImage(config.hypervisor().kernel(), phases, Deadline.after(BUILD));
+        }
+    }
+
+    /** Takes the id, makes the directory and writes the first record. */
+    private SandboxImpl claim(SandboxConfig config, GuestImage image, PhaseRecorder phases) {
+        SandboxPlace place = state.place(config.id());
+        requireNotAlive(place);
+        try (SandboxLocks.Lock lock = place.lock("create", Deadline.after(SandboxImpl.PATIENCE))) {
+            if (place.exists()) {
+                requireNotAlive(place);
+                if (!removeOrphan(place)) {
+                    throw taken(place);
+                }
+            }
+            SandboxLocks.Lock ownership =
+                    config.detached() ? null : place.tryOwn().orElseThrow(() -> taken(place));
+            try {
+                place.create();
+                SandboxRecord first = SandboxRecord.created(
+                        config,
+                        config.detached() ? Optional.empty() : Optional.of(HostProcess.current()),
+                        Instant.now());
+                place.store().write(first);
+                return new SandboxImpl(place, this, backends, phases, ownership, image, first);
+            } catch (RuntimeException e) {
+                try (ownership) {
+                    place.remove();
+                } catch (RuntimeException further) {
+                    suppress(e, further);
+                }
+                throw e;
+            }
+        }
+    }
+
+    /** The quick answer, before any wait for a lock that the sandbox's owner may hold for long. */
+    private void requireNotAlive(SandboxPlace place) {
+        Optional<SandboxRecord> record = place.store().read();
+        if (record.isPresent()
+                && (record.get().config().detached() || place.owner().isPresent() || isOwn(place.id()))) {
+            throw taken(place);
+        }
+    }
+
+    private boolean isOwn(String id) {
+        synchronized (sandboxes) {
+            return sandboxes.containsKey(id);
+        }
+    }
+
+    private static AlreadyExistsException taken(SandboxPlace place) {
+        String owner = place.owner().isPresent()
+                ? " (owned by process " + place.owner().getAsLong() + ")"
+                : "";
+        return new AlreadyExistsException(
+                "sandbox " + place.id() + " exists already" + owner + ": delete it, or take another id");
     }
 
     @Override
@@ -117,6 +269,8 @@ public final class Engine implements VirtContainers {
         }
     }
 
+    // Find
+
     @Override
     public List<Sandbox> sandboxes() {
         synchronized (sandboxes) {
@@ -124,16 +278,134 @@ public final class Engine implements VirtContainers {
         }
     }
 
-    @Override
-    public Sandbox sandbox(String id) {
+    private Optional<SandboxImpl> own(String id) {
         synchronized (sandboxes) {
-            return Optional.ofNullable(sandboxes.get(id))
-                    .orElseThrow(() ->
-                            new NotFoundException("there is no sandbox " + id + "; there are: " + sandboxes.keySet()));
+            requireOpen();
+            return Optional.ofNullable(sandboxes.get(id));
         }
     }
 
-    private void forget(SandboxImpl sandbox) {
+    @Override
+    public Sandbox sandbox(String id) {
+        Optional<SandboxImpl> own = own(id);
+        if (own.isPresent()) {
+            return own.get();
+        }
+        SandboxPlace place = state.place(id);
+        SandboxRecord record = place.store().read().orElseThrow(() -> unknown(id));
+        if (!record.config().detached()) {
+            requireOwnerAlive(place);
+            throw new SandboxBusyException(
+                    "sandbox " + id + " is scoped and belongs to "
+                            + record.owner()
+                                    .map(owner -> "process " + owner.pid())
+                                    .orElse("another process")
+                            + ": only that process can use it; create it detached to share it",
+                    place.owner());
+        }
+        synchronized (sandboxes) {
+            requireOpen();
+            return sandboxes.computeIfAbsent(id, i -> fetched(place, record));
+        }
+    }
+
+    private SandboxImpl fetched(SandboxPlace place, SandboxRecord record) {
+        return new SandboxImpl(place, this, backends, new PhaseRecorder(place.id()), null, null, record);
+    }
+
+    private NotFoundException unknown(String id) {
+        return new NotFoundException("there is no sandbox " + id + "; there are: "
+                + state.places().stream().map(SandboxPlace::id).toList());
+    }
+
+    /** A scoped sandbox does not outlive its owner: if he is dead, it is removed, and was not found. */
+    private void requireOwnerAlive(SandboxPlace place) {
+        if (place.owner().isPresent()) {
+            return;
+        }
+        try (SandboxLocks.Lock lock = place.lock("remove it", Deadline.after(SandboxImpl.STATUS_PATIENCE))) {
+            if (removeOrphan(place)) {
+                throw unknown(place.id());
+            }
+        }
+    }
+
+    @Override
+    public SandboxStatus status(String id) {
+        Optional<SandboxImpl> own = own(id);
+        return own.isPresent() ? own.get().status() : status(state.place(id));
+    }
+
+    private SandboxStatus status(SandboxPlace place) {
+        SandboxRecord record = place.store().read().orElseThrow(() -> unknown(place.id()));
+        if (record.config().detached()) {
+            SandboxImpl passing = fetched(place, record);
+            try {
+                return passing.status();
+            } finally {
+                passing.close();
+            }
+        }
+        requireOwnerAlive(place);
+        try (SandboxLocks.Lock lock = place.lock("tell its status", Deadline.after(SandboxImpl.STATUS_PATIENCE))) {
+            return Statuses.ofForeign(place.store().read().orElseThrow(() -> unknown(place.id())));
+        }
+    }
+
+    @Override
+    public List<SandboxStatus> list() {
+        List<SandboxStatus> all = new ArrayList<>();
+        for (SandboxPlace place : state.places()) {
+            try {
+                all.add(status(place.id()));
+            } catch (NotFoundException e) {
+                log.debug("gone while listed: sandbox={}", place.id());
+            } catch (SandboxBusyException | DamagedStateException e) {
+                log.warn("left out of the list: sandbox={} error={}", place.id(), e.getMessage());
+            }
+        }
+        return all;
+    }
+
+    @Override
+    public void cleanup(String id) {
+        Optional<SandboxImpl> own = own(id);
+        SandboxPlace place = state.place(id);
+        if (own.isPresent()) {
+            try {
+                own.get().delete();
+                return;
+            } catch (DamagedStateException e) {
+                own.get().close();
+            }
+        }
+        if (!place.exists()) {
+            return;
+        }
+        try (SandboxLocks.Lock lock = place.lock("clean up", Deadline.after(SandboxImpl.PATIENCE))) {
+            Optional<SandboxRecord> record = readOrSetAside(place);
+            if (record.isPresent() && record.get().config().detached()) {
+                fetched(place, record.get()).delete();
+            } else if (place.exists() && !removeOrphan(place)) {
+                throw new SandboxBusyException(
+                        "sandbox " + id + " is scoped and belongs to a live process: it ends with that process",
+                        place.owner());
+            }
+        }
+    }
+
+    private static Optional<SandboxRecord> readOrSetAside(SandboxPlace place) {
+        try {
+            return place.store().read();
+        } catch (DamagedStateException e) {
+            log.error("damaged state is set aside: sandbox={} file={}", place.id(), place.setAside(e), e);
+            return Optional.empty();
+        }
+    }
+
+    // Close
+
+    void forget(SandboxImpl sandbox) {
         synchronized (sandboxes) {
             sandboxes.remove(sandbox.id(), sandbox);
         }
@@ -166,8 +438,13 @@ public final class Engine implements VirtContainers {
         }
         VirtException failure = new VirtException("not every sandbox could be deleted; the next open() tries again");
         for (Sandbox sandbox : all) {
-            deleteAfter(failure, sandbox);
+            try {
+                sandbox.close();
+            } catch (RuntimeException e) {
+                suppress(failure, e);
+            }
         }
+        background.shutdownNow();
         backends.close();
         state.close();
         if (failure.getSuppressed().length > 0) {

@@ -2,122 +2,149 @@
 package io.virtcontainers.core;
 
 import io.virtcontainers.AgentConnectionLostException;
-import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
-import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.ContainerStats;
+import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
+import io.virtcontainers.GuestInterface;
+import io.virtcontainers.GuestNeighbor;
+import io.virtcontainers.GuestRoute;
+import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
-import io.virtcontainers.IllegalTransitionException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.Sandbox;
+import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
+import io.virtcontainers.SandboxEvent;
+import io.virtcontainers.SandboxStats;
+import io.virtcontainers.SandboxStatus;
 import io.virtcontainers.State;
 import io.virtcontainers.Timeline;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
+import io.virtcontainers.core.state.ContainerRecord;
+import io.virtcontainers.core.state.Held;
+import io.virtcontainers.core.state.Pending;
+import io.virtcontainers.core.state.SandboxLocks;
+import io.virtcontainers.core.state.SandboxPlace;
+import io.virtcontainers.core.state.SandboxRecord;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.time.Duration;
-import java.util.LinkedHashMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Flow;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One sandbox.
+ * One sandbox, as this process sees it.
  *
- * <p>Two rules keep it honest. Every operation that changes what the sandbox has holds {@link #lock}; what happens inside
- * a container (start, exec, signals, streams) does not. And the end of the virtual machine, which nobody can lock out, is an event ({@link #vmEnded}) that
- * sets the state and fails everything that waits for the guest, with the reason; so no call waits for a dead machine, and
- * {@link #state} never says running after it.
+ * <p>The truth is in three places: the facts of the host (which process lives), the guest, and the {@link SandboxRecord} on
+ * disk, which says what the sandbox is and journals what it holds. Every operation that changes something takes the lock
+ * of the sandbox, across threads and processes ({@link #locked}), reads the record, and first <em>settles</em> it: brings
+ * it to what the facts demand, and finishes or undoes what a crash has cut off. Only then the operation looks at the state.
+ * Before it acquires anything, the journal entry for it is on disk; when it fails, the entries are undone. So there is no
+ * state that only memory knows and no second path for cleaning up.
  *
- * <p>States: ready (claimed, nothing runs) -> running -> stopped. Deleting frees the id.
+ * <p>What only asks the guest (exec, signals, statistics, streams) takes no lock: it looks at a snapshot of the record and
+ * at the facts, and the guest refuses what has become impossible meanwhile.
+ *
+ * <p>Of a scoped sandbox this process is the only writer; its record is then kept in memory and on disk. A detached one is
+ * read again by each operation.
+ *
+ * <p>The end of the machine is an event: it fails all that waits for the guest at once, and settles the record in the
+ * background. Given up: waiting for a lock is not fair between processes.
  */
 final class SandboxImpl implements Sandbox {
     private static final Logger log = LoggerFactory.getLogger(SandboxImpl.class);
 
-    /** The first build of an initrd may take a while on a slow disk. */
-    private static final Duration BUILD = Duration.ofMinutes(5);
-
-    private static final Duration REQUEST = Duration.ofSeconds(60);
+    static final Duration PATIENCE = Duration.ofMinutes(1);
+    static final Duration STATUS_PATIENCE = Duration.ofSeconds(5);
+    static final Duration REQUEST = Duration.ofSeconds(60);
+    private static final Duration ATTACH = Duration.ofSeconds(10);
     private static final Duration AGENT_SHUTDOWN = Duration.ofSeconds(2);
     private static final Duration VM_STOP = Duration.ofSeconds(10);
+
+    /** How long a status may wait for the word of the guest. */
+    private static final Duration GUEST_ANSWER = Duration.ofSeconds(1);
 
     /** How long a failed request waits to learn whether the machine has died: the kernel reports it within that time. */
     private static final Duration DEATH_NEWS = Duration.ofMillis(500);
 
-    private final SandboxConfig config;
+    private final SandboxPlace place;
+    private final Engine engine;
     private final Backends backends;
-    private final StateDirectory.Claim claim;
-    private final GuestImage image;
     private final PhaseRecorder phases;
-    private final Consumer<SandboxImpl> onDelete;
-    private final SandboxLock lock;
-    private final Map<String, ContainerImpl> containers = new LinkedHashMap<>();
-    private final CompletableFuture<String> exit = new CompletableFuture<>();
-    private volatile State state = State.READY;
+    private final SandboxEvents events;
+    private final ContainerLife containerLife = new ContainerLife(this);
+    private final Map<String, ContainerImpl> containers = new HashMap<>();
+    private final SandboxLocks.@Nullable Lock ownership;
+    private volatile SandboxRecord record;
+    private volatile boolean unsaved;
+    private volatile @Nullable GuestSession session;
+    private volatile CompletableFuture<String> exit = new CompletableFuture<>();
+    private volatile @Nullable GuestImage image;
     private volatile boolean stopping;
-    private volatile @Nullable VirtualMachine vm;
-    private volatile @Nullable Agent agent;
-    private boolean deleted;
+    private volatile boolean closed;
+    private int depth; // guarded by the sandbox's lock
 
-    private SandboxImpl(
-            SandboxConfig config,
+    /** @param ownership the owner's lock of a scoped sandbox; null for a detached one */
+    SandboxImpl(
+            SandboxPlace place,
+            Engine engine,
             Backends backends,
-            StateDirectory.Claim claim,
-            GuestImage image,
             PhaseRecorder phases,
-            Consumer<SandboxImpl> onDelete) {
-        this.config = config;
+            SandboxLocks.@Nullable Lock ownership,
+            @Nullable GuestImage image,
+            SandboxRecord record) {
+        this.place = place;
+        this.engine = engine;
         this.backends = backends;
-        this.claim = claim;
-        this.image = image;
         this.phases = phases;
-        this.onDelete = onDelete;
-        this.lock = new SandboxLock(config.id());
+        this.events = new SandboxEvents();
+        this.ownership = ownership;
+        this.image = image;
+        this.record = record;
+        record.stopReason().ifPresent(exit::complete);
     }
 
-    static SandboxImpl create(
-            SandboxConfig config, Backends backends, StateDirectory stateDirectory, Consumer<SandboxImpl> onDelete) {
-        PhaseRecorder phases = new PhaseRecorder(config.id());
-        GuestImage image;
-        try (Phases.Phase phase = phases.begin("guest.image")) {
-            image = backends.images().guestImage(config.hypervisor().kernel(), phases, Deadline.after(BUILD));
-        }
-        StateDirectory.Claim claim = stateDirectory.claim(config.id(), backends.hypervisor());
-        return new SandboxImpl(config, backends, claim, image, phases, onDelete);
-    }
+    // What it is
 
     @Override
     public String id() {
-        return config.id();
+        return place.id();
     }
 
     @Override
     public SandboxConfig config() {
-        return config;
+        return snapshot().config();
+    }
+
+    @Override
+    public Map<String, String> annotations() {
+        return config().annotations();
     }
 
     @Override
     public State state() {
-        return state;
+        return status().state();
     }
 
     @Override
@@ -127,298 +154,736 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public Diagnostics diagnostics() {
-        VirtualMachine machine = vm;
-        return machine == null ? Diagnostics.none() : machine.diagnostics();
+        GuestSession connected = session;
+        return connected == null ? Diagnostics.none() : connected.machine().diagnostics();
+    }
+
+    @Override
+    public Flow.Publisher<SandboxEvent> events() {
+        connectQuietly();
+        return events.publisher();
     }
 
     @Override
     public CompletableFuture<String> onExit() {
+        connectQuietly();
         return exit.copy();
     }
 
+    /** Events come only over a connection; a machine that cannot be connected to has none to tell. */
+    private void connectQuietly() {
+        try {
+            if (!closed && snapshot().isUp()) {
+                GuestSession unused = session();
+            }
+        } catch (VirtException e) {
+            log.debug("cannot connect for events: sandbox={}", id(), e);
+        }
+    }
+
     @Override
-    public void start() {
-        lock.during("start", () -> {
-            if (state != State.READY) {
-                throw new IllegalTransitionException(
-                        "sandbox " + id(), state, "start", "a stopped sandbox is deleted and created again");
+    public SandboxStatus status() {
+        return locked("tell its status", STATUS_PATIENCE, () -> {
+            boolean answers = askGuest();
+            return Statuses.of(record, answers);
+        });
+    }
+
+    /** Whether the guest's agent answers; what it says of ended containers is in the record then. */
+    private boolean askGuest() {
+        if (record.state() != State.RUNNING) {
+            return false;
+        }
+        try {
+            Deadline deadline = Deadline.after(GUEST_ANSWER);
+            Agent agent = session().ready(backends.agents(), deadline);
+            String unused = agent.version(deadline);
+            containerLife.learnExits(agent, deadline);
+            settle();
+            return true;
+        } catch (CancelledException e) {
+            throw e;
+        } catch (VirtException e) {
+            log.debug("the guest does not answer: sandbox={}", id(), e);
+            settle();
+            return false;
+        }
+    }
+
+    // Lock and record
+
+    /** Runs an operation that changes something, when no other of any thread or process runs, on a settled record. */
+    <T extends @Nullable Object> T locked(String operation, Duration patience, Supplier<T> work) {
+        try (SandboxLocks.Lock lock = place.lock(operation, Deadline.after(patience))) {
+            requireOpen();
+            return settled(work);
+        }
+    }
+
+    /** The outermost operation of the thread that holds the lock settles; those that it consists of do not again. */
+    private <T extends @Nullable Object> T settled(Supplier<T> work) {
+        depth++;
+        try {
+            if (depth == 1) {
+                reload();
+                settle();
             }
-            try {
-                boot(Deadline.after(config.bootDeadline()));
-            } catch (RuntimeException e) {
-                endMachine(e);
-                throw e;
-            }
-            log.debug("sandbox started: sandbox={} pid={}", id(), machine().pid());
+            return work.get();
+        } finally {
+            depth--;
+        }
+    }
+
+    void locked(String operation, Runnable work) {
+        locked(operation, PATIENCE, () -> {
+            work.run();
             return null;
         });
     }
 
-    private void boot(Deadline deadline) {
-        VirtualMachine machine = step(
+    private void requireOpen() {
+        if (closed) {
+            throw ownership == null && place.exists()
+                    ? new VirtException("sandbox " + id() + " was closed here: fetch it again")
+                    : gone();
+        }
+    }
+
+    private NotFoundException gone() {
+        return new NotFoundException("there is no sandbox " + id() + ": it was deleted");
+    }
+
+    private void reload() {
+        if (ownership != null) {
+            if (unsaved) {
+                note(record, "saved late");
+            }
+            return;
+        }
+        SandboxRecord before = record;
+        SandboxRecord read = place.store().read().orElseThrow(this::gone);
+        if (!unsaved) {
+            changed(before, read, "another process");
+            record = read;
+        } else {
+            note(record, "saved late");
+        }
+    }
+
+    /** The record now, without the lock: whole, perhaps about to change. */
+    SandboxRecord snapshot() {
+        if (ownership != null || unsaved || closed) {
+            return record;
+        }
+        return place.store().read().orElseThrow(this::gone);
+    }
+
+    SandboxRecord record() {
+        return record;
+    }
+
+    /** Writes the record; if that fails, nothing has changed. */
+    void save(SandboxRecord next, String reason) {
+        place.store().write(next);
+        SandboxRecord before = record;
+        record = next;
+        unsaved = false;
+        changed(before, next, reason);
+    }
+
+    /** Takes over facts, which a full disk cannot undo: the record is then saved later, and the facts say it again. */
+    void note(SandboxRecord next, String reason) {
+        SandboxRecord before = record;
+        record = next;
+        try {
+            place.store().write(next);
+            unsaved = false;
+        } catch (VirtException e) {
+            unsaved = true;
+            log.warn("the state of a sandbox cannot be saved now: sandbox={}", id(), e);
+        }
+        changed(before, next, reason);
+    }
+
+    private void changed(SandboxRecord before, SandboxRecord after, String reason) {
+        for (ContainerRecord container : after.containers()) {
+            State old =
+                    before.container(container.id()).map(ContainerRecord::state).orElse(container.state());
+            if (old != container.state()) {
+                events.publish(new SandboxEvent.StateChanged(
+                        id(), Optional.of(container.id()), old, container.state(), reason));
+            }
+        }
+        if (before.state() != after.state()) {
+            events.publish(
+                    new SandboxEvent.StateChanged(id(), Optional.empty(), before.state(), after.state(), reason));
+        }
+    }
+
+    /** Brings the record to what the facts demand, and ends what was cut off. Needs the lock. Waits little for a guest. */
+    private void settle() {
+        SandboxRecord now = record;
+        if (now.isUp() && isMachineDead(now)) {
+            machineGone(deathReason());
+        } else if (!now.isUp() && !now.held().isEmpty()) {
+            quietly("give back what a cut-off start or stop held", () -> endMachine("its start or stop was cut off"));
+        } else if (now.isUp() && now.isPending(Pending.Operation.STOP_SANDBOX, "")) {
+            quietly("finish a stop that was cut off", () -> endMachine("stopped"));
+        } else if (now.isPending(Pending.Operation.PAUSE_SANDBOX, "")) {
+            quietly("learn whether the machine is paused", () -> {
+                boolean paused = machine().isPaused(Deadline.after(ATTACH));
+                note(
+                        record.state(paused ? State.PAUSED : State.RUNNING).end(Pending.Operation.PAUSE_SANDBOX),
+                        "its pause was cut off");
+            });
+        }
+        if (record.isUp()) {
+            containerLife.settle();
+        }
+    }
+
+    void quietly(String what, Runnable work) {
+        try {
+            work.run();
+        } catch (VirtException e) {
+            log.info("cannot {} now, the next operation tries again: sandbox={} error={}", what, id(), e.getMessage());
+        }
+    }
+
+    /** By the facts, not by the record. */
+    boolean isMachineDead(SandboxRecord now) {
+        GuestSession connected = session;
+        return now.vmm().isEmpty()
+                || !now.vmm().get().isAlive()
+                || (connected != null
+                        && connected.machine().process().equals(now.vmm().get())
+                        && connected.machine().onExit().isDone());
+    }
+
+    private String deathReason() {
+        GuestSession connected = session;
+        if (connected != null
+                && connected.machine().process().equals(record.vmm().orElse(null))) {
+            try {
+                return connected.machine().onExit().get(DEATH_NEWS.toMillis(), TimeUnit.MILLISECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            } catch (ExecutionException | TimeoutException unknown) {
+                // The process is gone; why is not known.
+            }
+        }
+        return "its hypervisor (" + record.vmm().map(HostProcess::toString).orElse("unknown") + ") is gone";
+    }
+
+    // Start
+
+    @Override
+    public void start() {
+        locked("start", () -> {
+            Operation.START.require("sandbox " + id(), record.state());
+            GuestImage booted = guestImage();
+            save(record.begin(Pending.Operation.START_SANDBOX).holding(Held.VM), "start");
+            stopping = false;
+            if (exit.isDone()) {
+                exit = new CompletableFuture<>();
+            }
+            try {
+                boot(booted, Deadline.after(config().bootDeadline()));
+                save(record.running(machine().process()).end(Pending.Operation.START_SANDBOX), "start");
+                requireAlive();
+            } catch (RuntimeException e) {
+                undo(e, () -> endMachine("it did not start: " + e.getMessage()));
+                throw e;
+            }
+            log.debug(
+                    "sandbox started: sandbox={} hypervisor={}", id(), machine().process());
+        });
+    }
+
+    private GuestImage guestImage() {
+        GuestImage known = image;
+        if (known == null) {
+            known = engine.guestImage(config(), phases);
+            image = known;
+        }
+        return known;
+    }
+
+    private void boot(GuestImage booted, Deadline deadline) {
+        place.createVmDirectory();
+        SandboxConfig config = config();
+        VirtualMachine launched = step(
                 "hypervisor.launch",
                 () -> backends.hypervisor()
                         .launch(
                                 new VmConfig(
                                         id(),
-                                        claim.directory(),
+                                        place.vmDirectory(),
                                         config.vcpus(),
                                         config.memory(),
+                                        config.detached(),
                                         config.hypervisor(),
-                                        image,
+                                        booted,
                                         backends.agents().kernelParameters()),
                                 phases,
                                 deadline));
-        vm = machine;
-        Agent connecting = backends.agents().connect(machine.channel());
-        agent = connecting;
-        var unused = machine.onExit().thenAccept(this::vmEnded);
+        GuestSession booting = newSession(launched);
+        session = booting;
+        Agent connecting = booting.connect(backends.agents());
+        var unused = launched.onExit().thenAccept(reason -> machineEnded(booting, reason));
         if (stopping) {
             throw died("stopped"); // by another thread, which found no agent to abort
         }
         step("agent.connect", () -> {
-            connecting.awaitReady(deadline);
+            Agent unusedReady = booting.ready(backends.agents(), deadline);
             return null;
         });
         step("sandbox.create", () -> {
             connecting.createSandbox(id(), config.hostname(), deadline);
             return null;
         });
-        become(State.RUNNING);
-        if (machine.onExit().isDone()) {
-            vmEnded(machine.onExit().join());
-            throw died(machine.onExit().join());
+    }
+
+    private GuestSession newSession(VirtualMachine machine) {
+        return new GuestSession(
+                place, machine, container -> events.publish(new SandboxEvent.OutOfMemory(id(), container)));
+    }
+
+    private void requireAlive() {
+        CompletableFuture<String> ended = machine().onExit();
+        if (ended.isDone()) {
+            throw died(ended.join());
         }
     }
 
-    /** Sets the state, except that nothing follows stopped: the machine's end may come at any moment. */
-    private synchronized void become(State next) {
-        if (state.mayBecome(next)) {
-            state = next;
+    // The connection to the machine
+
+    /** The connection to the machine that the record names; made if there is none. */
+    GuestSession session() {
+        GuestSession connected = session;
+        SandboxRecord now = snapshot();
+        if (connected != null
+                && (!now.isUp()
+                        || connected.machine().process().equals(now.vmm().orElse(null)))) {
+            return connected;
         }
+        return locked("attach", PATIENCE, this::attach);
+    }
+
+    private GuestSession attach() {
+        GuestSession connected = session;
+        HostProcess process = record.vmm()
+                .orElseThrow(() -> new VmDiedException("the virtual machine of sandbox " + id() + " is gone"));
+        if (connected != null) {
+            if (connected.machine().process().equals(process)) {
+                return connected; // made by another thread meanwhile
+            }
+            connected.release(died("started again by another process"));
+        }
+        VirtualMachine machine =
+                backends.hypervisor().attach(id(), place.vmDirectory(), process, Deadline.after(ATTACH));
+        GuestSession attached = newSession(machine);
+        session = attached;
+        if (exit.isDone()) {
+            exit = new CompletableFuture<>();
+        }
+        stopping = false;
+        var unused = machine.onExit().thenAccept(reason -> machineEnded(attached, reason));
+        return attached;
+    }
+
+    VirtualMachine machine() {
+        return session().machine();
+    }
+
+    /** The agent, ready for calls. */
+    Agent agent() {
+        return session().ready(backends.agents(), Deadline.after(ATTACH));
     }
 
     /** The event: the machine has ended, asked to or not. */
-    private void vmEnded(String reason) {
-        become(State.STOPPED);
+    private void machineEnded(GuestSession of, String reason) {
+        of.abort(died(reason));
+        if (session != of) {
+            return;
+        }
         if (!stopping) {
             log.info("virtual machine ended: sandbox={} reason={}", id(), reason);
         }
-        Agent connected = agent;
-        if (connected != null) {
-            connected.abort(died(reason));
+        if (exit.complete(reason)) {
+            events.publish(new SandboxEvent.VmEnded(id(), reason));
         }
-        exit.complete(reason);
+        settleLater();
     }
 
-    private VirtException died(String reason) {
+    /** After an event, whose thread must not wait for the lock. */
+    void settleLater() {
+        try {
+            engine.background().execute(() -> {
+                if (!closed && !stopping) {
+                    quietly("settle after an event", () -> locked("settle", () -> {}));
+                }
+            });
+        } catch (RejectedExecutionException e) {
+            log.debug("not settled, as the engine is closed: sandbox={}", id());
+        }
+    }
+
+    VirtException died(String reason) {
         return stopping
                 ? new VmDiedException("sandbox " + id() + " was stopped")
                 : new VmDiedException("the virtual machine of sandbox " + id() + " ended: " + reason)
                         .withDiagnostics(diagnostics());
     }
 
+    // Stop and delete
+
     @Override
     public void stop() {
-        ended(this::end);
+        ending("stop", () -> {
+            if (record.state() != State.STOPPED) {
+                end();
+            }
+        });
     }
 
     private void end() {
-        if (state == State.RUNNING || state == State.PAUSED) {
-            shutDownAgent();
+        if (!record.held().isEmpty()) {
+            note(record.begin(Pending.Operation.STOP_SANDBOX), "stop");
         }
-        endMachine(null);
-    }
-
-    /** Runs the last operation; what another thread waits for in the guest, a boot above all, is ended for it. */
-    private void ended(Runnable work) {
-        lock.duringTheEnd(this::cutOff, config.bootDeadline(), () -> endMachine(null), work);
-    }
-
-    private void cutOff() {
-        stopping = true;
-        Agent connected = agent;
-        if (connected != null) {
+        GuestSession connected = session;
+        if (record.state() == State.RUNNING) {
+            shutDownAgent();
+        } else if (connected != null) {
             connected.abort(died("stopped"));
         }
+        endMachine("stopped");
     }
 
     private void shutDownAgent() {
         try (Phases.Phase phase = phases.begin("sandbox.destroy")) {
-            agent().destroySandbox(Deadline.after(AGENT_SHUTDOWN));
-        } catch (CancelledException e) {
-            log.debug("interrupted while the agent shut down; the machine is ended all the same: sandbox={}", id());
+            Deadline deadline = Deadline.after(AGENT_SHUTDOWN);
+            session().ready(backends.agents(), deadline).destroySandbox(deadline);
         } catch (VirtException e) {
             log.debug("the agent did not shut down; the machine is ended all the same: sandbox={}", id(), e);
         }
     }
 
-    /** Ends the machine for sure; a failure to do so joins the failure that led here, or is thrown. */
-    private void endMachine(@Nullable RuntimeException failure) {
-        stopping = true;
-        VirtualMachine machine = vm;
-        try {
-            if (machine != null) {
-                try (Phases.Phase phase = phases.begin("hypervisor.stop")) {
-                    machine.stop(Deadline.after(VM_STOP));
+    /**
+     * Runs a last operation. An interrupt does not prevent it: it is held back until the end. What another thread waits for
+     * in the guest, a boot above all, is cut off for it.
+     */
+    private void ending(String operation, Runnable work) {
+        Interrupts.heldBack(() -> {
+            try (SandboxLocks.Lock lock = lastLock(operation)) {
+                if (closed) {
+                    return;
                 }
+                if (ownership == null && place.store().read().isEmpty()) {
+                    forget();
+                    return;
+                }
+                settled(() -> {
+                    stopping = true;
+                    Interrupts.heldBack(work); // there may have been one during the wait
+                    return null;
+                });
             }
-            become(State.STOPPED);
-            exit.complete("stopped");
-        } catch (RuntimeException e) {
-            if (failure == null) {
-                throw e;
+        });
+    }
+
+    private SandboxLocks.Lock lastLock(String operation) {
+        Optional<SandboxLocks.Lock> free = place.lockNow(operation);
+        if (free.isPresent()) {
+            return free.get();
+        }
+        stopping = true;
+        GuestSession connected = session;
+        if (connected != null && ownership != null) {
+            connected.abort(died("stopped"));
+        }
+        try {
+            return place.lock(
+                    operation, Deadline.after(PATIENCE.plus(record.config().bootDeadline())));
+        } catch (SandboxBusyException e) {
+            if (ownership != null && connected != null) {
+                connected.machine().stop(Deadline.after(VM_STOP)); // whoever holds the lock, the machine ends
             }
-            Engine.suppress(failure, e);
-        } finally {
-            Agent connected = agent;
-            if (connected != null) {
-                connected.abort(died("stopped")); // what the event of the end says too, perhaps a moment later
-                connected.close();
+            throw e;
+        }
+    }
+
+    /** Ends the machine for sure, or throws; then nothing is held any more. */
+    private void endMachine(String reason) {
+        stopping = true;
+        try (Phases.Phase phase = phases.begin("hypervisor.stop")) {
+            Optional<GuestSession> ending = sessionForTheEnd();
+            if (ending.isPresent()) {
+                ending.get().machine().stop(Deadline.after(VM_STOP));
+            } else if (record.held().contains(Held.VM)) {
+                backends.hypervisor().reap(place.vmDirectory(), Deadline.after(VM_STOP));
             }
         }
+        machineGone(reason);
+    }
+
+    private Optional<GuestSession> sessionForTheEnd() {
+        GuestSession connected = session;
+        if (connected != null || !record.isUp()) {
+            return Optional.ofNullable(connected);
+        }
+        try {
+            return Optional.of(attach());
+        } catch (VirtException e) {
+            log.debug("cannot attach to the machine, it is ended by its process: sandbox={}", id(), e);
+            return Optional.empty();
+        }
+    }
+
+    /** The machine is dead, beyond doubt: gives back what is left of it. */
+    private void machineGone(String reason) {
+        GuestSession connected = session;
+        if (connected != null) {
+            connected.release(died(reason));
+            session = null;
+        }
+        quietly("remove the machine's files", () -> {
+            if (connected == null) {
+                backends.hypervisor().reap(place.vmDirectory(), Deadline.after(VM_STOP));
+            }
+            place.removeVmDirectory();
+        });
+        if (exit.complete(reason)) {
+            events.publish(new SandboxEvent.VmEnded(id(), reason));
+        }
+        note(containerLife.withExits(record).stopped(reason), reason);
     }
 
     @Override
     public void delete() {
-        ended(() -> {
-            if (deleted) {
-                return;
+        ending("delete", () -> {
+            if (!record.held().isEmpty() || record.isUp()) {
+                end();
             }
-            end();
-            try {
-                claim.release();
-            } catch (IOException e) {
-                throw new VirtException("cannot remove " + claim.directory() + " of sandbox " + id() + ": " + e, e);
-            }
-            deleted = true;
-            onDelete.accept(this);
+            place.remove();
+            events.publish(new SandboxEvent.Deleted(id()));
+            forget();
         });
+    }
+
+    /** This object is of no more use. */
+    private synchronized void forget() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        GuestSession connected = session;
+        if (connected != null) {
+            connected.release(new VmDiedException("sandbox " + id() + " was deleted or closed"));
+            session = null;
+        }
+        if (!exit.isDone() && !record.config().detached()) {
+            exit.complete("deleted");
+        }
+        events.close();
+        if (ownership != null) {
+            ownership.close();
+        }
+        engine.forget(this);
     }
 
     @Override
     public void close() {
-        delete();
+        if (ownership != null) {
+            delete();
+            return;
+        }
+        Interrupts.heldBack(this::forget); // an operation of another thread fails then
+    }
+
+    // Pause, devices, annotations
+
+    @Override
+    public void pause() {
+        locked("pause", () -> {
+            Operation.PAUSE.require("sandbox " + id(), record.state());
+            save(record.begin(Pending.Operation.PAUSE_SANDBOX), "pause");
+            request("hypervisor.pause", () -> {
+                machine().pause(Deadline.after(REQUEST));
+                return null;
+            });
+            note(record.state(State.PAUSED).end(Pending.Operation.PAUSE_SANDBOX), "pause");
+        });
     }
 
     @Override
-    public Container createContainer(ContainerConfig container) {
-        requireRunning("create container " + container.id());
-        Path disk = step("rootfs.image", () -> RootFsImages.of(container.rootfs(), backends.images(), phases));
-        return lock.during("create container " + container.id(), () -> {
-            requireRunning("create container " + container.id());
-            synchronized (containers) {
-                if (containers.containsKey(container.id())) {
-                    throw new AlreadyExistsException(
-                            "container " + container.id() + " exists already in sandbox " + id() + ": delete it first");
-                }
-            }
-            Deadline deadline = Deadline.after(REQUEST);
-            try {
-                String address = step(
-                        "disk.attach",
-                        () -> machine().addBlockDevice(container.id(), disk, /* readOnly= */ true, deadline));
-                step("container.create", () -> {
-                    agent().createContainer(container, address, deadline);
-                    return null;
-                });
-            } catch (RuntimeException e) {
-                undoCreate(container.id(), e);
-                throw e;
-            }
-            ContainerImpl created = new ContainerImpl(this, container, agent().initProcess(container));
-            synchronized (containers) {
-                containers.put(container.id(), created);
-            }
-            return created;
+    public void resume() {
+        locked("resume", () -> {
+            Operation.RESUME.require("sandbox " + id(), record.state());
+            save(record.begin(Pending.Operation.PAUSE_SANDBOX), "resume");
+            request("hypervisor.resume", () -> {
+                machine().resume(Deadline.after(REQUEST));
+                return null;
+            });
+            note(record.state(State.RUNNING).end(Pending.Operation.PAUSE_SANDBOX), "resume");
         });
     }
 
-    private void undoCreate(String container, RuntimeException failure) {
-        if (state != State.RUNNING) {
-            return;
-        }
-        Deadline deadline = Deadline.after(REQUEST);
-        if (failure instanceof DeadlineExceededException || failure instanceof CancelledException) {
-            // What the guest made of it is unknown.
-            undo(failure, () -> agent().removeContainer(container, deadline));
-        }
-        undo(failure, () -> machine().removeBlockDevice(container, deadline));
-    }
-
-    /** Not prevented by an interrupt, which may be the failure itself. */
-    private static void undo(RuntimeException failure, Runnable step) {
-        try {
-            Interrupts.heldBack(step);
-        } catch (RuntimeException e) {
-            Engine.suppress(failure, e);
-        }
-    }
-
-    /** Removes a container from the guest and from this sandbox; may be repeated after a failure. */
-    void removeContainer(ContainerImpl container) {
-        lock.during("delete container " + container.id(), () -> {
-            synchronized (containers) {
-                if (containers.get(container.id()) != container) {
-                    return null;
-                }
-            }
-            if (state == State.RUNNING) {
-                Deadline deadline = Deadline.after(REQUEST);
-                step("container.remove", () -> {
-                    agent().removeContainer(container.id(), deadline);
-                    return null;
-                });
-                step("disk.detach", () -> {
-                    machine().removeBlockDevice(container.id(), deadline);
-                    return null;
-                });
-            }
-            synchronized (containers) {
-                containers.remove(container.id());
-            }
-            return null;
+    @Override
+    public void annotate(Map<String, String> more) {
+        locked("annotate", () -> {
+            SandboxConfig old = record.config();
+            Map<String, String> all = new HashMap<>(old.annotations());
+            all.putAll(more);
+            save(record.config(old.withAnnotations(all)), "annotate");
         });
+    }
+
+    @Override
+    public String addDevice(Device device) {
+        return containerLife.addDevice((Device.Block) device); // the only kind so far
+    }
+
+    @Override
+    public void removeDevice(String deviceId) {
+        containerLife.removeDevice(deviceId);
+    }
+
+    // Containers
+
+    @Override
+    public Container createContainer(ContainerConfig config) {
+        return containerLife.create(config);
     }
 
     @Override
     public List<Container> containers() {
-        synchronized (containers) {
-            return List.copyOf(containers.values());
-        }
+        return snapshot().containers().stream()
+                .map(c -> handle(c.id()))
+                .map(Container.class::cast)
+                .toList();
     }
 
     @Override
     public Container container(String containerId) {
+        SandboxRecord now = snapshot();
+        if (now.container(containerId).isEmpty()) {
+            throw noContainer(now, containerId);
+        }
+        return handle(containerId);
+    }
+
+    NotFoundException noContainer(SandboxRecord now, String containerId) {
+        return new NotFoundException("sandbox " + id() + " has no container " + containerId + "; it has: "
+                + now.containers().stream().map(ContainerRecord::id).toList());
+    }
+
+    /** One object per container, as it keeps the streams of its init process. */
+    ContainerImpl handle(String containerId) {
         synchronized (containers) {
-            return Optional.ofNullable(containers.get(containerId))
-                    .orElseThrow(() -> new NotFoundException("sandbox " + id() + " has no container " + containerId
-                            + "; it has: " + containers.keySet()));
+            return containers.computeIfAbsent(containerId, c -> new ContainerImpl(this, c));
         }
     }
 
-    void requireRunning(String operation) {
-        if (state != State.RUNNING) {
-            String remedy = state == State.READY ? "start it first" : "create another sandbox";
-            throw new IllegalTransitionException("sandbox " + id(), state, operation, remedy)
-                    .withDiagnostics(diagnostics());
+    void forgetContainer(String containerId) {
+        synchronized (containers) {
+            containers.remove(containerId);
         }
     }
 
-    Agent agent() {
-        Agent connected = agent;
-        if (connected == null) {
-            throw new IllegalStateException("no agent before the start");
-        }
-        return connected;
+    ContainerLife containerLife() {
+        return containerLife;
     }
 
-    private VirtualMachine machine() {
-        VirtualMachine machine = vm;
-        if (machine == null) {
-            throw new IllegalStateException("no machine before the start");
+    Backends backends() {
+        return backends;
+    }
+
+    SandboxEvents publisher() {
+        return events;
+    }
+
+    PhaseRecorder phases() {
+        return phases;
+    }
+
+    // Questions to the guest
+
+    /** Throws unless the guest can be used, by a snapshot and the facts. */
+    SandboxRecord requireUsable(String operation) {
+        if (closed) {
+            requireOpen();
         }
-        return machine;
+        SandboxRecord now = snapshot();
+        State state = now.isUp() && isMachineDead(now) ? State.STOPPED : now.state();
+        try {
+            Operation.USE.require("sandbox " + id(), state, operation);
+        } catch (VirtException e) {
+            throw e.withDiagnostics(diagnostics());
+        }
+        return now;
+    }
+
+    @Override
+    public SandboxStats stats() {
+        SandboxRecord now = requireUsable("tell its statistics");
+        HostUsage host = HostUsage.of(now.vmm().orElseThrow());
+        Map<String, ContainerStats> guest = new HashMap<>();
+        for (ContainerRecord container : now.containers()) {
+            State state = containerLife.effectiveState(now, container);
+            if (state == State.RUNNING || state == State.PAUSED) {
+                guest.put(container.id(), ask("container.stats", deadline -> agent().stats(container.id(), deadline)));
+            }
+        }
+        return new SandboxStats(host.cpu(), host.pss(), host.rss(), now.config().vcpus(), guest);
+    }
+
+    @Override
+    public List<GuestInterface> interfaces() {
+        requireUsable("list its interfaces");
+        return ask("interfaces.list", deadline -> agent().interfaces(deadline));
+    }
+
+    @Override
+    public GuestInterface updateInterface(GuestInterface wanted) {
+        requireUsable("update interface " + wanted.hardwareAddress());
+        return ask("interface.update", deadline -> agent().updateInterface(wanted, deadline));
+    }
+
+    @Override
+    public List<GuestRoute> routes() {
+        requireUsable("list its routes");
+        return ask("routes.list", deadline -> agent().routes(deadline));
+    }
+
+    @Override
+    public List<GuestRoute> updateRoutes(List<GuestRoute> routes) {
+        requireUsable("update its routes");
+        return ask("routes.update", deadline -> agent().updateRoutes(routes, deadline));
+    }
+
+    @Override
+    public void addNeighbors(List<GuestNeighbor> neighbors) {
+        requireUsable("add neighbours");
+        boolean unused = ask("neighbors.add", deadline -> {
+            agent().addNeighbors(neighbors, deadline);
+            return true;
+        });
+    }
+
+    <T> T ask(String phase, Function<Deadline, T> question) {
+        return request(phase, () -> question.apply(Deadline.after(REQUEST)));
+    }
+
+    // Phases and errors
+
+    /** Undoes after a failure, which a failure of the undoing joins; not prevented by an interrupt. */
+    void undo(RuntimeException failure, Runnable work) {
+        try {
+            Interrupts.heldBack(work);
+        } catch (RuntimeException e) {
+            Engine.suppress(failure, e);
+        }
     }
 
     /** Runs one recorded phase; its error says the phase, what the machine showed, and whether the machine has died. */
@@ -440,14 +905,15 @@ final class SandboxImpl implements Sandbox {
     }
 
     private VirtException explain(String phase, VirtException e) {
-        VirtualMachine machine = vm;
-        if (machine == null) {
+        GuestSession connected = session;
+        if (connected == null) {
             return e.withDiagnostics(Diagnostics.none().inPhase(phase));
         }
+        VirtualMachine machine = connected.machine();
         if (e instanceof AgentConnectionLostException
                 || (e instanceof HypervisorException && !(e instanceof VmDiedException))) {
             try {
-                VirtException death = died(exit.get(DEATH_NEWS.toMillis(), TimeUnit.MILLISECONDS));
+                VirtException death = died(machine.onExit().get(DEATH_NEWS.toMillis(), TimeUnit.MILLISECONDS));
                 death.addSuppressed(e);
                 return death;
             } catch (InterruptedException interrupted) {

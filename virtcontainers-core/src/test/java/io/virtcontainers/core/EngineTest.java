@@ -16,6 +16,7 @@ import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.Sandbox;
 import io.virtcontainers.VirtException;
+import io.virtcontainers.core.state.StateDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -119,7 +120,7 @@ class EngineTest {
             Files.createDirectories(orphan.resolve("files"));
             Files.createSymbolicLink(orphan.resolve("files/link"), directory);
             try (EngineFixture next = new EngineFixture(directory)) {
-                assertThat(next.hypervisor.reaped()).containsExactly(orphan);
+                assertThat(next.hypervisor.reaped()).containsExactly(orphan.resolve("vm"));
                 assertThat(orphan).doesNotExist();
                 assertThat(directory).exists();
                 assertThat(next.sandboxDirectories()).hasSize(1);

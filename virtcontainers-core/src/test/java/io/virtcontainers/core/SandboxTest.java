@@ -97,9 +97,10 @@ class SandboxTest {
                 .isInstanceOf(IllegalTransitionException.class);
         container.start();
         container.process().waitFor(SOON);
-        assertThatThrownBy(container::start)
+        assertThatThrownBy(container::pause)
                 .isInstanceOf(IllegalTransitionException.class)
-                .hasMessageContaining("container c is stopped");
+                .hasMessageContaining("container c is stopped")
+                .hasMessageContaining("stopped -> paused");
     }
 
     @Test

@@ -8,15 +8,30 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 
-/** Connects to {@link FakeAgent}s, which run {@link FakeProgram}s on threads of this process. Thread-safe. */
+/**
+ * Connects to the agents of {@link FakeVirtualMachine}s, also of those that another {@link FakeHypervisor} of this Java
+ * process launched; on a channel of no machine nobody answers. Thread-safe.
+ */
 public final class FakeAgents implements AgentConnector {
+    /** Where users' continuations run; has no thread when it has had nothing to do for a while. */
+    static final Executor CALLBACKS =
+            new ThreadPoolExecutor(0, Integer.MAX_VALUE, 100, TimeUnit.MILLISECONDS, new SynchronousQueue<>(), task -> {
+                Thread thread = new Thread(task, "fake-agents-callback");
+                thread.setDaemon(true);
+                return thread;
+            });
+
     private final Faults faults = new Faults();
     private final Map<String, FakeProgram> programs = new ConcurrentHashMap<>(FakeProgram.DEFAULTS);
     private final List<FakeAgent> agents = new CopyOnWriteArrayList<>();
     private volatile boolean closed;
 
-    /** The script of all agents. */
+    /** The script of all agents; also knows {@code signal} and {@code resize} of their processes. */
     public Faults faults() {
         return faults;
     }
@@ -42,8 +57,8 @@ public final class FakeAgents implements AgentConnector {
 
     @Override
     public Agent connect(GuestChannel channel) {
-        FakeAgent agent = new FakeAgent(faults, programs);
-        agents.add(agent);
+        FakeAgent agent = new FakeAgent(channel, FakeMachine.guestBehind(channel), faults, programs);
+        faults.run("connect", () -> agents.add(agent));
         return agent;
     }
 

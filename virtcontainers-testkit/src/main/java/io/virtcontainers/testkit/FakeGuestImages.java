@@ -11,6 +11,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 
 /** Images that name files which nobody boots or mounts. Thread-safe. */
 public final class FakeGuestImages implements GuestImages {
@@ -41,16 +42,20 @@ public final class FakeGuestImages implements GuestImages {
 
     @Override
     public GuestImage guestImage(Optional<Path> kernel, Phases phases, Deadline deadline) {
-        faults.reached("guestImage", deadline);
-        return new GuestImage(Path.of("vmlinux"), Path.of("initrd"), "6.1.0-fake");
+        return faults.run(
+                "guestImage",
+                deadline,
+                new CompletableFuture<>(),
+                () -> new GuestImage(Path.of("vmlinux"), Path.of("initrd"), "6.1.0-fake"));
     }
 
     @Override
     public Path rootfsImage(Path directory, Phases phases, Deadline deadline) {
-        faults.reached("rootfsImage", deadline);
-        if (!Files.isDirectory(directory)) {
-            throw new InvalidConfigException("root file system", directory.toString(), "is not a directory");
-        }
-        return image;
+        return faults.run("rootfsImage", deadline, new CompletableFuture<>(), () -> {
+            if (!Files.isDirectory(directory)) {
+                throw new InvalidConfigException("root file system", directory.toString(), "is not a directory");
+            }
+            return image;
+        });
     }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.testkit;
 
+import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorException;
+import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.Hypervisor;
 import io.virtcontainers.spi.Phases;
@@ -8,27 +11,52 @@ import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Launches {@link FakeVirtualMachine}s. Thread-safe. */
+/**
+ * Launches {@link FakeVirtualMachine}s, and attaches to those that another one of this Java process launched; each leaves
+ * a file {@code fake-vm} in its directory, as a real one leaves its sockets. Thread-safe.
+ */
 public final class FakeHypervisor implements Hypervisor {
     private final Faults faults = new Faults();
     private final List<FakeVirtualMachine> machines = new CopyOnWriteArrayList<>();
+    private final List<FakeVirtualMachine> attached = new CopyOnWriteArrayList<>();
     private final List<Path> reaped = new CopyOnWriteArrayList<>();
     private volatile boolean closed;
 
     @Override
     public VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline) {
-        faults.reached("launch", deadline);
-        FakeVirtualMachine machine = new FakeVirtualMachine(config, faults);
-        machines.add(machine);
-        return machine;
+        return faults.runBounded("launch", deadline, new CompletableFuture<>(), () -> {
+            FakeVirtualMachine machine = new FakeVirtualMachine(FakeMachine.boot(config), faults);
+            machines.add(machine);
+            return machine;
+        });
+    }
+
+    @Override
+    public VirtualMachine attach(String sandboxId, Path directory, HostProcess process, Deadline deadline) {
+        return faults.runBounded("attach", deadline, new CompletableFuture<>(), () -> {
+            FakeMachine machine =
+                    FakeMachine.in(directory).orElseThrow(() -> new VmDiedException("no machine runs in " + directory));
+            FakeVirtualMachine attachment = new FakeVirtualMachine(machine, faults);
+            if (!attachment.process().equals(process)) {
+                throw new VmDiedException(process + " is not the hypervisor of sandbox " + sandboxId);
+            }
+            if (!machine.config().detached()) {
+                throw new HypervisorException("the machine of sandbox " + sandboxId + " is not detached");
+            }
+            attached.add(attachment);
+            return attachment;
+        });
     }
 
     @Override
     public void reap(Path sandboxDirectory, Deadline deadline) {
-        faults.reached("reap", deadline);
-        reaped.add(sandboxDirectory);
+        faults.run("reap", deadline, new CompletableFuture<>(), () -> {
+            reaped.add(sandboxDirectory);
+            FakeMachine.in(sandboxDirectory).ifPresent(machine -> machine.end("reaped"));
+        });
     }
 
     @Override
@@ -36,7 +64,7 @@ public final class FakeHypervisor implements Hypervisor {
         closed = true;
     }
 
-    /** The script of this hypervisor and of its machines. */
+    /** The script of this hypervisor and of the machines that it launched or attached to. */
     public Faults faults() {
         return faults;
     }
@@ -44,6 +72,11 @@ public final class FakeHypervisor implements Hypervisor {
     /** All machines that were launched, in order. */
     public List<FakeVirtualMachine> machines() {
         return List.copyOf(machines);
+    }
+
+    /** All machines that were attached to, in order. */
+    public List<FakeVirtualMachine> attached() {
+        return List.copyOf(attached);
     }
 
     /** The directories that {@link #reap} was called with, in order. */

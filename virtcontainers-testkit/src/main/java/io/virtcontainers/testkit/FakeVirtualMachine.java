@@ -2,6 +2,7 @@
 package io.virtcontainers.testkit;
 
 import io.virtcontainers.Diagnostics;
+import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
@@ -11,71 +12,118 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
-/** A machine that runs nothing. Thread-safe. */
+/**
+ * A machine that runs nothing, as one who launched it or attached to it sees it. It lives in this Java process and dies
+ * with it; {@link #process} is this one. Thread-safe.
+ */
 public final class FakeVirtualMachine implements VirtualMachine {
-    private final VmConfig config;
-    private final Faults faults;
-    private final Map<String, Path> disks = new ConcurrentHashMap<>();
-    private final AtomicInteger slots = new AtomicInteger();
-    private final CompletableFuture<String> exit = new CompletableFuture<>();
+    private static final int CHANNELS_OF_DETACHED = 8;
 
-    FakeVirtualMachine(VmConfig config, Faults faults) {
-        this.config = config;
+    private final FakeMachine machine;
+    private final Faults faults;
+    private final HostProcess process = HostProcess.current();
+    private final CompletableFuture<String> exit = new CompletableFuture<>();
+    private volatile boolean released;
+
+    FakeVirtualMachine(FakeMachine machine, Faults faults) {
+        this.machine = machine;
         this.faults = faults;
+        var unused = machine.exit().thenAccept(reason -> {
+            if (!released) {
+                exit.complete(reason);
+            }
+        });
     }
 
     /** Kills the machine, as {@code kill -9} kills a hypervisor. */
     public void die(String reason) {
-        exit.complete(reason);
+        machine.end(reason);
     }
 
     public boolean isAlive() {
-        return !exit.isDone();
+        return !machine.exit().isDone();
     }
 
+    public boolean isReleased() {
+        return released;
+    }
+
+    /** What it was launched with. */
     public VmConfig config() {
-        return config;
+        return machine.config();
     }
 
     /** The disks that are plugged in, by id. */
     public Map<String, Path> disks() {
-        return Map.copyOf(disks);
+        return machine.disks();
     }
 
     @Override
-    public long pid() {
-        return ProcessHandle.current().pid();
+    public HostProcess process() {
+        return process;
     }
 
     @Override
-    public GuestChannel channel() {
-        return new GuestChannel(config.directory().resolve("agent.sock"));
+    public List<GuestChannel> channels() {
+        return IntStream.range(0, config().detached() ? CHANNELS_OF_DETACHED : 1)
+                .mapToObj(i -> new GuestChannel(config().directory().resolve("agent-" + i + ".sock")))
+                .toList();
+    }
+
+    private <T> T call(String operation, Deadline deadline, Supplier<T> act) {
+        return faults.runBounded(operation, deadline, machine.exit(), () -> {
+            requireNotReleased(operation);
+            return act.get();
+        });
+    }
+
+    private void requireNotReleased(String operation) {
+        if (released) {
+            throw new HypervisorException("cannot " + operation + ": this machine was released");
+        }
+    }
+
+    private void run(String operation, Deadline deadline, Runnable act) {
+        boolean unused = call(operation, deadline, () -> {
+            act.run();
+            return true;
+        });
     }
 
     @Override
     public String addBlockDevice(String id, Path image, boolean readOnly, Deadline deadline) {
-        faults.reached("addBlockDevice", deadline);
-        requireAlive();
-        if (disks.putIfAbsent(id, image) != null) {
-            throw new HypervisorException("disk " + id + " is plugged in already");
-        }
-        return String.format("02/%02x", slots.incrementAndGet());
+        return call("addBlockDevice", deadline, () -> machine.plug(id, image));
     }
 
     @Override
     public void removeBlockDevice(String id, Deadline deadline) {
-        faults.reached("removeBlockDevice", deadline);
-        requireAlive();
-        disks.remove(id);
+        run("removeBlockDevice", deadline, () -> machine.unplug(id, deadline));
     }
 
-    private void requireAlive() {
-        if (!isAlive()) {
-            throw new HypervisorException("the machine has ended: " + exit.join());
-        }
+    @Override
+    public void pause(Deadline deadline) {
+        run("pause", deadline, () -> halt(true));
+    }
+
+    @Override
+    public void resume(Deadline deadline) {
+        run("resume", deadline, () -> halt(false));
+    }
+
+    private void halt(boolean halt) {
+        machine.requireAlive();
+        machine.guest().halt(halt);
+    }
+
+    @Override
+    public boolean isPaused(Deadline deadline) {
+        return call("isPaused", deadline, () -> {
+            machine.requireAlive();
+            return machine.guest().isHalted();
+        });
     }
 
     @Override
@@ -90,7 +138,21 @@ public final class FakeVirtualMachine implements VirtualMachine {
 
     @Override
     public void stop(Deadline deadline) {
-        faults.reached("stop", deadline);
-        exit.complete("stopped");
+        faults.run("stop", deadline, machine.exit(), () -> {
+            requireNotReleased("stop");
+            machine.end("stopped");
+        });
+    }
+
+    /** Ends a machine that is not detached. */
+    @Override
+    public void release() {
+        faults.run("release", () -> {
+            if (config().detached()) {
+                released = true;
+            } else {
+                machine.end("released");
+            }
+        });
     }
 }

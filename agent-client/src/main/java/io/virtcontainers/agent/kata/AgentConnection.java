@@ -48,6 +48,7 @@ final class AgentConnection {
 
     private static final Duration PATIENCE = Duration.ofSeconds(7);
     private static final int LARGEST_MESSAGE = 4 << 20; // the limit of grpc-go, which upstream agents have
+    private static final int LARGEST_ANSWER = 1 << 20; // but for output; a message can be 50 times as large in memory
     private static final int WINDOW = 2 << 20; // two full reads of output; fixed, as the measuring pings are unwanted
     private static final Duration NEVER_IDLE = Duration.ofDays(365);
     private static final Duration VERSION_FOR_ERROR = Duration.ofSeconds(2);
@@ -116,27 +117,50 @@ final class AgentConnection {
     }
 
     /**
-     * Makes a call and waits for its answer.
+     * Makes a call and waits for its answer, of 1 MiB at most.
      *
      * @throws VirtException mapped by {@link AgentErrors}
      */
     <Q, R> R call(MethodDescriptor<Q, R> method, Q request, Rpc rpc, Deadline deadline) {
-        await(connected(), deadline, "a new connection to the agent for " + rpc, rpc);
-        AgentCall<R> call = AgentCall.start(
-                channel,
-                method,
-                CallOptions.DEFAULT.withDeadlineAfter(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS),
-                request);
-        boolean answered = false;
+        awaitConnected(rpc, deadline);
+        AgentCall<R> call = start(method, request, deadline);
         try {
-            R answer = await(call, deadline, "the agent's answer to " + rpc, rpc);
-            answered = true;
-            return answer;
+            return await(call, deadline, "the agent's answer to " + rpc, rpc);
         } finally {
-            if (!answered) {
-                call.cancel(false);
-            }
+            call.cancel(false); // nothing, if it has been answered
         }
+    }
+
+    /**
+     * The answer to a call that may wait for something in the guest, if the agent has it now: sent before the answer to a
+     * health check that follows the call on the same connection. Else the call is cancelled, and the result is empty.
+     *
+     * @throws VirtException mapped by {@link AgentErrors}
+     */
+    <Q, R> Optional<R> callForWhatIsKnown(MethodDescriptor<Q, R> method, Q request, Rpc rpc, Deadline deadline) {
+        awaitConnected(rpc, deadline);
+        AgentCall<R> call = start(method, request, deadline);
+        var check = start(HealthGrpc.getCheckMethod(), CheckRequest.getDefaultInstance(), deadline);
+        try {
+            var unused = await(check, deadline, "the agent's answer to " + rpc, rpc);
+            return call.isDone()
+                    ? Optional.of(await(call, deadline, "the answer that has come", rpc))
+                    : Optional.empty();
+        } finally {
+            call.cancel(false);
+            check.cancel(false);
+        }
+    }
+
+    private void awaitConnected(Rpc rpc, Deadline deadline) {
+        await(connected(), deadline, "a new connection to the agent for " + rpc, rpc);
+    }
+
+    private <Q, R> AgentCall<R> start(MethodDescriptor<Q, R> method, Q request, Deadline deadline) {
+        CallOptions options = CallOptions.DEFAULT
+                .withDeadlineAfter(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)
+                .withMaxInboundMessageSize(LARGEST_ANSWER);
+        return AgentCall.start(channel, method, options, request);
     }
 
     /**

@@ -12,11 +12,11 @@ import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
-import java.util.regex.Pattern;
 
 /**
  * The one place where a gRPC status becomes an error of this library. What the agent says is data from the guest: it is
@@ -30,8 +30,6 @@ final class AgentErrors {
     static final String EXECUTABLE_NOT_FOUND = "executable-not-found";
     static final String EXECUTABLE_NOT_PERMITTED = "executable-not-permitted";
 
-    private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{Cc}\\p{Cf}]+");
-    private static final int LONGEST_TEXT = 2000;
     private static final int NOT_FOUND_EXIT_CODE = 127;
     private static final int NOT_PERMITTED_EXIT_CODE = 126;
 
@@ -68,9 +66,10 @@ final class AgentErrors {
                 new DeadlineExceededException(
                         "the agent's answer to " + rpc + " did not come in time: " + text, answer);
             case UNIMPLEMENTED ->
-                new AgentException(
-                        "agent " + agentVersion.get().orElse("of unknown version") + " does not support " + rpc.method()
-                                + ": " + text,
+                withCause(
+                        new UnsupportedException("agent "
+                                + agentVersion.get().orElse("of unknown version") + " does not support " + rpc.method()
+                                + ": " + text),
                         answer);
             default ->
                 new AgentException(
@@ -132,13 +131,7 @@ final class AgentErrors {
         String description = answer.getStatus().getDescription();
         Throwable cause = answer.getStatus().getCause();
         String text = description == null ? "no reason given" : description;
-        return clean(cause == null || cause.getMessage() == null ? text : text + ": " + cause.getMessage());
-    }
-
-    private static String clean(String text) {
-        String cut = text.length() > LONGEST_TEXT ? text.substring(0, LONGEST_TEXT) + "..." : text;
-        // Format characters too: those that reverse the direction of text can forge what a terminal shows.
-        return UNPRINTABLE.matcher(cut).replaceAll(" ").strip();
+        return GuestData.shown(cause == null || cause.getMessage() == null ? text : text + ": " + cause.getMessage());
     }
 
     static Throwable unwrap(Throwable error) {

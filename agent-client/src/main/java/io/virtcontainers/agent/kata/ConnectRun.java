@@ -57,7 +57,7 @@ final class ConnectRun {
     private final AgentErrors errors;
     private final CompletableFuture<Void> answered = new CompletableFuture<>();
 
-    private Duration backoff = FIRST_BACKOFF;
+    private final Backoff backoff = new Backoff(FIRST_BACKOFF, LONGEST_BACKOFF);
     private Duration patience;
     private int dials;
     private int protocolErrors;
@@ -195,7 +195,8 @@ final class ConnectRun {
     private void silent() {
         if (!answered.isDone()) {
             tell("connected, but the agent did not answer for " + patience.toMillis() + " ms");
-            patience = min(patience.multipliedBy(3).dividedBy(2), LONGEST_PATIENCE);
+            Duration longer = patience.multipliedBy(3).dividedBy(2);
+            patience = longer.compareTo(LONGEST_PATIENCE) > 0 ? LONGEST_PATIENCE : longer;
             log.debug("agent silent, dialling again dials={} nextPatienceMs={}", dials, patience.toMillis());
             dialer.drop();
         }
@@ -208,9 +209,8 @@ final class ConnectRun {
                         step.run();
                     }
                 },
-                backoff.toNanos(),
+                backoff.next().toNanos(),
                 TimeUnit.NANOSECONDS);
-        backoff = min(backoff.multipliedBy(2), LONGEST_BACKOFF);
     }
 
     private void cancelRedial() {
@@ -232,9 +232,5 @@ final class ConnectRun {
     private void tell() {
         story = "connected " + dials + (dials == 1 ? " time" : " times")
                 + (lastFailure.isEmpty() ? "; the guest sent no answer yet" : "; last failure: " + lastFailure);
-    }
-
-    private static Duration min(Duration a, Duration b) {
-        return a.compareTo(b) < 0 ? a : b;
     }
 }

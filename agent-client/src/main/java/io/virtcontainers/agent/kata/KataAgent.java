@@ -3,41 +3,44 @@ package io.virtcontainers.agent.kata;
 
 import io.netty.channel.EventLoop;
 import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.ContainerStats;
+import io.virtcontainers.ExitStatus;
+import io.virtcontainers.GuestInterface;
+import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestProcess;
-import io.virtcontainers.NotFoundException;
+import io.virtcontainers.GuestRoute;
 import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.CreateSandboxRequest;
 import io.virtcontainers.agent.kata.protocol.DestroySandboxRequest;
-import io.virtcontainers.agent.kata.protocol.ExecProcessRequest;
-import io.virtcontainers.agent.kata.protocol.RemoveContainerRequest;
-import io.virtcontainers.agent.kata.protocol.SignalProcessRequest;
-import io.virtcontainers.agent.kata.protocol.StartContainerRequest;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The agent of one sandbox: each method is one call of {@code grpc.AgentService}. Thread-safe. */
 final class KataAgent implements Agent {
-    private static final Logger log = LoggerFactory.getLogger(KataAgent.class);
-
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(1);
     private static final int LONGEST_HOSTNAME = 64; // of Linux, sethostname(2)
 
     private final AgentConnection connection;
+    private final ContainerCalls containers;
+    private final NetworkCalls network;
     private final Executor callbacks;
     private final Consumer<KataAgent> onClose;
 
     /** @param callbacks where users' continuations run */
     KataAgent(Path socket, EventLoop loop, Executor callbacks, Consumer<KataAgent> onClose) {
         this.connection = new AgentConnection(socket, loop);
+        this.containers = new ContainerCalls(connection);
+        this.network = new NetworkCalls(connection);
         this.callbacks = callbacks;
         this.onClose = onClose;
     }
@@ -74,67 +77,103 @@ final class KataAgent implements Agent {
 
     @Override
     public void createContainer(ContainerConfig container, String rootfsDevice, Deadline deadline) {
-        var method = AgentServiceGrpc.getCreateContainerMethod();
-        var request = ContainerRequests.create(container, rootfsDevice);
-        Rpc rpc = Rpc.of(method, Rpc.container(container.id())).starting(container.process());
-        var unused = connection.call(method, request, rpc, deadline);
+        containers.create(container, rootfsDevice, deadline);
     }
 
     @Override
     public void startContainer(String containerId, Deadline deadline) {
-        var method = AgentServiceGrpc.getStartContainerMethod();
-        var request =
-                StartContainerRequest.newBuilder().setContainerId(containerId).build();
-        var unused = connection.call(method, request, Rpc.of(method, Rpc.container(containerId)), deadline);
+        containers.start(containerId, deadline);
     }
 
     @Override
     public void removeContainer(String containerId, Deadline deadline) {
-        var method = AgentServiceGrpc.getRemoveContainerMethod();
-        var request =
-                RemoveContainerRequest.newBuilder().setContainerId(containerId).build();
-        try {
-            var unused = connection.call(method, request, Rpc.of(method, Rpc.container(containerId)), deadline);
-        } catch (NotFoundException e) {
-            log.debug("container to remove is unknown to the agent container={}", containerId);
-        }
+        containers.remove(containerId, deadline);
     }
 
     @Override
     public void signalContainer(String containerId, Signal signal, Deadline deadline) {
-        var method = AgentServiceGrpc.getSignalProcessMethod();
-        var request = SignalProcessRequest.newBuilder()
-                .setContainerId(containerId)
-                .setSignal(signal.number())
-                .build();
-        Rpc rpc = Rpc.of(method, signal + " to " + Rpc.container(containerId));
-        var unused = connection.call(method, request, rpc, deadline);
+        containers.signal(containerId, signal, deadline);
+    }
+
+    @Override
+    public void pauseContainer(String containerId, Deadline deadline) {
+        containers.pause(containerId, deadline);
+    }
+
+    @Override
+    public void resumeContainer(String containerId, Deadline deadline) {
+        containers.resume(containerId, deadline);
+    }
+
+    @Override
+    public ContainerStats stats(String containerId, Deadline deadline) {
+        return containers.stats(containerId, deadline);
+    }
+
+    @Override
+    public void updateContainer(String containerId, Resources resources, Deadline deadline) {
+        containers.update(containerId, resources, deadline);
+    }
+
+    @Override
+    public List<Long> pids(String containerId, Deadline deadline) {
+        return containers.pids(containerId, deadline);
+    }
+
+    @Override
+    public String processTable(String containerId, List<String> psArguments, Deadline deadline) {
+        return containers.processTable(containerId, psArguments, deadline);
     }
 
     /** If the deadline passes or the thread is interrupted first, the process may run all the same. */
     @Override
     public GuestProcess exec(String containerId, String execId, ProcessConfig process, Deadline deadline) {
-        var method = AgentServiceGrpc.getExecProcessMethod();
-        var request = ExecProcessRequest.newBuilder()
-                .setContainerId(containerId)
-                .setExecId(execId)
-                .setProcess(OciSpecs.process(process))
-                .build();
-        Rpc rpc = Rpc.of(method, Rpc.process(containerId, execId)).starting(process);
-        var unused = connection.call(method, request, rpc, deadline);
-        return process(containerId, execId, process);
+        calls(containerId, execId).exec(process, deadline);
+        return process(containerId, execId, process.terminal().isPresent());
     }
 
     @Override
-    public GuestProcess initProcess(ContainerConfig container) {
-        return process(container.id(), container.id(), container.process());
+    public GuestProcess process(String containerId, String processId, boolean terminal) {
+        return new KataGuestProcess(calls(containerId, processId), terminal, callbacks);
     }
 
-    private GuestProcess process(String containerId, String execId, ProcessConfig config) {
-        return new KataGuestProcess(
-                new ProcessCalls(connection, containerId, execId),
-                config.terminal().isPresent(),
-                callbacks);
+    @Override
+    public Optional<ExitStatus> exitOf(String containerId, String processId, Deadline deadline) {
+        return calls(containerId, processId).exitIfEnded(deadline);
+    }
+
+    private ProcessCalls calls(String containerId, String processId) {
+        return new ProcessCalls(connection, containerId, processId);
+    }
+
+    @Override
+    public void onOutOfMemory(Consumer<String> listener) {
+        new OutOfMemoryWatch(connection, callbacks, listener).ask();
+    }
+
+    @Override
+    public List<GuestInterface> interfaces(Deadline deadline) {
+        return network.interfaces(deadline);
+    }
+
+    @Override
+    public GuestInterface updateInterface(GuestInterface wanted, Deadline deadline) {
+        return network.updateInterface(wanted, deadline);
+    }
+
+    @Override
+    public List<GuestRoute> routes(Deadline deadline) {
+        return network.routes(deadline);
+    }
+
+    @Override
+    public List<GuestRoute> updateRoutes(List<GuestRoute> routes, Deadline deadline) {
+        return network.updateRoutes(routes, deadline);
+    }
+
+    @Override
+    public void addNeighbors(List<GuestNeighbor> neighbors, Deadline deadline) {
+        network.addNeighbors(neighbors, deadline);
     }
 
     @Override

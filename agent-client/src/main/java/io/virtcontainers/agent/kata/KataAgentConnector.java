@@ -35,7 +35,7 @@ final class KataAgentConnector implements AgentConnector {
     private volatile boolean closed;
 
     KataAgentConnector() {
-        // Unbounded, but with at most one short task for each process that ends.
+        // Unbounded, but with at most one short task for each process that ends, and for each sandbox.
         callbacks = new ThreadPoolExecutor(
                 CALLBACK_THREADS,
                 CALLBACK_THREADS,

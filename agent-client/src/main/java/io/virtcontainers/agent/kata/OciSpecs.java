@@ -8,7 +8,6 @@ import io.virtcontainers.agent.kata.protocol.Box;
 import io.virtcontainers.agent.kata.protocol.Linux;
 import io.virtcontainers.agent.kata.protocol.LinuxCapabilities;
 import io.virtcontainers.agent.kata.protocol.LinuxNamespace;
-import io.virtcontainers.agent.kata.protocol.LinuxResources;
 import io.virtcontainers.agent.kata.protocol.Mount;
 import io.virtcontainers.agent.kata.protocol.POSIXRlimit;
 import io.virtcontainers.agent.kata.protocol.Process;
@@ -83,40 +82,62 @@ final class OciSpecs {
 
     private OciSpecs() {}
 
+    /** @throws io.virtcontainers.InvalidConfigException if the container's specification cannot be read */
     static Spec container(ContainerConfig container, GuestPath root) {
-        Linux.Builder linux = Linux.newBuilder()
-                .setResources(LinuxResources.getDefaultInstance()) // upstream agents need it to be there
-                .setCgroupsPath("/" + container.id())
-                .addAllMaskedPaths(MASKED_PATHS)
-                .addAllReadonlyPaths(READ_ONLY_PATHS);
+        Spec.Builder spec =
+                container.spec().map(SpecJson::parse).orElseGet(() -> defaults(container.process())).toBuilder();
+        apply(container.process(), spec.getProcessBuilder());
+        spec.setRoot(Root.newBuilder().setPath(root.value()).setReadonly(container.readOnlyRootfs()));
+        Linux.Builder linux = spec.getLinuxBuilder();
+        // Present even if empty: upstream agents need it to be there.
+        linux.setResources(ResourceMessages.with(linux.getResources(), container.resources()));
+        if (linux.getCgroupsPath().isEmpty()) {
+            linux.setCgroupsPath("/" + container.id());
+        }
+        return spec.build();
+    }
+
+    private static Spec defaults(ProcessConfig process) {
+        Linux.Builder linux = Linux.newBuilder().addAllMaskedPaths(MASKED_PATHS).addAllReadonlyPaths(READ_ONLY_PATHS);
         NAMESPACES.forEach(
                 type -> linux.addNamespaces(LinuxNamespace.newBuilder().setType(type)));
         return Spec.newBuilder()
                 .setVersion(VERSION)
-                .setProcess(process(container.process()))
-                .setRoot(Root.newBuilder().setPath(root.value()).setReadonly(container.readOnlyRootfs()))
+                .setProcess(rights(process))
                 .addAllMounts(MOUNTS)
                 .setLinux(linux)
                 .build();
     }
 
-    /** An init process or a further one: an upstream agent takes less of it for the latter. */
+    /** A further process: an upstream agent takes less of it. */
     static Process process(ProcessConfig config) {
-        Process.Builder process = Process.newBuilder()
-                .setUser(user(config.user()))
-                .addAllArgs(config.command())
-                .setCwd(config.workingDirectory().value())
+        return apply(config, rights(config)).build();
+    }
+
+    /** What a specification says and a {@link ProcessConfig} does not. */
+    private static Process.Builder rights(ProcessConfig config) {
+        return Process.newBuilder()
                 .setCapabilities(capabilities(config.user().uid() == 0))
                 .addRlimits(POSIXRlimit.newBuilder()
                         .setType("RLIMIT_NOFILE")
                         .setSoft(OPEN_FILES_SOFT)
-                        .setHard(OPEN_FILES_HARD))
-                .setNoNewPrivileges(config.noNewPrivileges());
+                        .setHard(OPEN_FILES_HARD));
+    }
+
+    private static Process.Builder apply(ProcessConfig config, Process.Builder process) {
+        process.setUser(user(config.user()))
+                .clearArgs()
+                .addAllArgs(config.command())
+                .clearEnv()
+                .setCwd(config.workingDirectory().value())
+                .setNoNewPrivileges(config.noNewPrivileges())
+                .setTerminal(config.terminal().isPresent())
+                .clearConsoleSize();
         config.environment().forEach((name, value) -> process.addEnv(name + "=" + value));
         config.terminal()
-                .ifPresent(size -> process.setTerminal(true)
-                        .setConsoleSize(Box.newBuilder().setHeight(size.rows()).setWidth(size.columns())));
-        return process.build();
+                .ifPresent(size -> process.setConsoleSize(
+                        Box.newBuilder().setHeight(size.rows()).setWidth(size.columns())));
+        return process;
     }
 
     /** As execve gives them: who is not root only keeps the bounding set. */

@@ -3,11 +3,15 @@ package io.virtcontainers.agent.kata;
 
 import com.google.protobuf.ByteString;
 import io.grpc.MethodDescriptor;
+import io.virtcontainers.AgentException;
+import io.virtcontainers.ExitStatus;
+import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Signal;
 import io.virtcontainers.TerminalSize;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.CloseStdinRequest;
+import io.virtcontainers.agent.kata.protocol.ExecProcessRequest;
 import io.virtcontainers.agent.kata.protocol.ReadStreamRequest;
 import io.virtcontainers.agent.kata.protocol.ReadStreamResponse;
 import io.virtcontainers.agent.kata.protocol.SignalProcessRequest;
@@ -18,6 +22,7 @@ import io.virtcontainers.agent.kata.protocol.WriteStreamRequest;
 import io.virtcontainers.agent.kata.protocol.WriteStreamResponse;
 import io.virtcontainers.spi.Deadline;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /** The calls about one process. Those that wait for the process have no deadline and are futures. Thread-safe. */
@@ -25,13 +30,35 @@ record ProcessCalls(AgentConnection connection, String containerId, String execI
     /** The deadline of a call for which the caller gives none; Kata's. */
     static final Duration DEFAULT_DEADLINE = Duration.ofSeconds(60);
 
+    private static final int HIGHEST_CODE = 255;
+
     CompletableFuture<WaitProcessResponse> waitProcess() {
-        return connection.open(
-                AgentServiceGrpc.getWaitProcessMethod(),
-                WaitProcessRequest.newBuilder()
-                        .setContainerId(containerId)
-                        .setExecId(execId)
-                        .build());
+        return connection.open(AgentServiceGrpc.getWaitProcessMethod(), waitRequest());
+    }
+
+    /** How the process ended, if the agent tells at once. */
+    Optional<ExitStatus> exitIfEnded(Deadline deadline) {
+        var method = AgentServiceGrpc.getWaitProcessMethod();
+        return connection
+                .callForWhatIsKnown(method, waitRequest(), rpc(method), deadline)
+                .map(this::exitStatus);
+    }
+
+    /** @throws AgentException if no process can end like that */
+    ExitStatus exitStatus(WaitProcessResponse answer) {
+        int code = answer.getStatus();
+        if (code < 0 || code > HIGHEST_CODE) {
+            throw new AgentException(
+                    "the agent sent an impossible exit code for " + Rpc.process(containerId, execId) + ": " + code);
+        }
+        return new ExitStatus(code);
+    }
+
+    private WaitProcessRequest waitRequest() {
+        return WaitProcessRequest.newBuilder()
+                .setContainerId(containerId)
+                .setExecId(execId)
+                .build();
     }
 
     CompletableFuture<ReadStreamResponse> read(
@@ -53,6 +80,17 @@ record ProcessCalls(AgentConnection connection, String containerId, String execI
                         .setExecId(execId)
                         .setData(data)
                         .build());
+    }
+
+    /** Starts the process. */
+    void exec(ProcessConfig process, Deadline deadline) {
+        var method = AgentServiceGrpc.getExecProcessMethod();
+        var request = ExecProcessRequest.newBuilder()
+                .setContainerId(containerId)
+                .setExecId(execId)
+                .setProcess(OciSpecs.process(process))
+                .build();
+        var unused = connection.call(method, request, rpc(method).starting(process), deadline);
     }
 
     /** Waits for the answer, at most for the default deadline. */

@@ -24,12 +24,11 @@ final class ProcessExit {
 
     private static final Duration FIRST_PAUSE = Duration.ofMillis(10);
     private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
-    private static final int HIGHEST_CODE = 255;
 
     private final ProcessCalls calls;
     private final CompletableFuture<ExitStatus> ended = new CompletableFuture<>();
     private final CompletableFuture<ExitStatus> forUsers = new CompletableFuture<>();
-    private Duration pause = FIRST_PAUSE; // one attempt at a time touches it
+    private final Backoff backoff = new Backoff(FIRST_PAUSE, LONGEST_PAUSE); // one attempt at a time touches it
 
     /** @param callbacks where users' continuations run: they must not hold up the event loop */
     ProcessExit(ProcessCalls calls, Executor callbacks) {
@@ -71,17 +70,16 @@ final class ProcessExit {
     }
 
     private void answered(WaitProcessResponse answer) {
-        int code = answer.getStatus();
-        if (code >= 0 && code <= HIGHEST_CODE) {
-            ended.complete(new ExitStatus(code));
-        } else {
-            ended.completeExceptionally(new AgentException("the agent sent an impossible exit code for process "
-                    + calls.execId() + " of container " + calls.containerId() + ": " + code));
+        try {
+            ended.complete(calls.exitStatus(answer));
+        } catch (AgentException e) {
+            ended.completeExceptionally(e);
         }
     }
 
     /** After a pause that grows, so that an agent that always breaks the connection does not keep us busy. */
     private void askAgain() {
+        Duration pause = backoff.next();
         log.debug(
                 "connection lost, waiting for the process again container={} process={} pauseMs={}",
                 calls.containerId(),
@@ -92,8 +90,6 @@ final class ProcessExit {
         } catch (RejectedExecutionException e) {
             ended.completeExceptionally(AgentConnection.closed());
         }
-        Duration doubled = pause.multipliedBy(2);
-        pause = doubled.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : doubled;
     }
 
     private static void copyTo(

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.agent.kata;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
 import com.google.protobuf.Empty;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
@@ -35,7 +38,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 
 /** An agent that does what a test tells it: gRPC over a unix socket, answers scripted by method. */
@@ -44,6 +49,7 @@ final class FakeAgentServer implements AutoCloseable {
 
     private final Path socket;
     private final Map<String, BiConsumer<Object, StreamObserver<Object>>> script = new ConcurrentHashMap<>();
+    private final CallCounts counts = new CallCounts();
     private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
             1, new DefaultThreadFactory("fake-agent-io", true), NioIoHandler.newFactory());
     private final ExecutorService handlers =
@@ -75,6 +81,7 @@ final class FakeAgentServer implements AutoCloseable {
                     .bossEventLoopGroup(loops)
                     .workerEventLoopGroup(loops)
                     .executor(handlers)
+                    .addStreamTracerFactory(counts)
                     .addService(service(AgentServiceGrpc.getServiceDescriptor()))
                     .addService(service(HealthGrpc.getServiceDescriptor()))
                     .build()
@@ -98,15 +105,17 @@ final class FakeAgentServer implements AutoCloseable {
     }
 
     private ServerServiceDefinition service(io.grpc.ServiceDescriptor descriptor) {
-        ServerServiceDefinition.Builder service = ServerServiceDefinition.builder(descriptor);
+        ServerServiceDefinition.Builder service = ServerServiceDefinition.builder(descriptor.getName());
         descriptor.getMethods().forEach(method -> addMethod(service, method));
         return service.build();
     }
 
     @SuppressWarnings("unchecked") // the script is typed where it is written, in on()
     private void addMethod(ServerServiceDefinition.Builder service, MethodDescriptor<?, ?> method) {
+        MethodDescriptor<Object, Object> untyped = (MethodDescriptor<Object, Object>) method;
         service.addMethod(
-                (MethodDescriptor<Object, Object>) method,
+                untyped.toBuilder(untyped.getRequestMarshaller(), new RawOrTyped(untyped.getResponseMarshaller()))
+                        .build(),
                 ServerCalls.asyncUnaryCall((request, observer) -> script.getOrDefault(
                                 method.getFullMethodName(),
                                 (q, o) -> o.onError(Status.UNIMPLEMENTED
@@ -140,6 +149,50 @@ final class FakeAgentServer implements AutoCloseable {
         Metadata trailers = new Metadata();
         trailers.put(AgentErrors.REASON, reason);
         on(method, (request, observer) -> observer.onError(status.asRuntimeException(trailers)));
+    }
+
+    /** Answers with these bytes in place of a message. */
+    @SuppressWarnings("unchecked") // the marshaller of the answers knows them
+    <Q, R> void answerRaw(MethodDescriptor<Q, R> method, byte[] bytes) {
+        on((MethodDescriptor<Q, Object>) method, (request, observer) -> {
+            observer.onNext(bytes);
+            observer.onCompleted();
+        });
+    }
+
+    /** Answers, and keeps the last request. */
+    <Q, R> AtomicReference<Q> record(MethodDescriptor<Q, R> method, R answer) {
+        AtomicReference<Q> seen = new AtomicReference<>();
+        on(method, (request, observer) -> {
+            seen.set(request);
+            observer.onNext(answer);
+            observer.onCompleted();
+        });
+        return seen;
+    }
+
+    /** Takes the requests and does not answer. */
+    <Q, R> Hung hang(MethodDescriptor<Q, R> method) {
+        Semaphore arrived = new Semaphore(0);
+        on(method, (request, observer) -> arrived.release());
+        return new Hung(arrived, counts, method.getFullMethodName());
+    }
+
+    record Hung(Semaphore arrived, CallCounts counts, String method) {
+        void awaitArrival() throws InterruptedException {
+            assertThat(arrived.tryAcquire(10, TimeUnit.SECONDS))
+                    .as("the call arrives")
+                    .isTrue();
+        }
+
+        /** A call whose cancellation comes right behind it may never have reached its handler. */
+        void awaitCancellation() {
+            await().until(() -> counts.open(method) == 0);
+        }
+
+        int all() {
+            return counts.all(method);
+        }
     }
 
     /** Takes the request and never answers. */

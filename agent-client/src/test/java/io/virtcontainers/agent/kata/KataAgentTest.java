@@ -21,6 +21,7 @@ import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.Signal;
 import io.virtcontainers.TerminalSize;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.User;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
@@ -66,13 +67,7 @@ class KataAgentTest {
     }
 
     private <Q> AtomicReference<Q> record(io.grpc.MethodDescriptor<Q, Empty> method) {
-        AtomicReference<Q> seen = new AtomicReference<>();
-        f.server.on(method, (request, observer) -> {
-            seen.set(request);
-            observer.onNext(Empty.getDefaultInstance());
-            observer.onCompleted();
-        });
-        return seen;
+        return f.server.record(method, Empty.getDefaultInstance());
     }
 
     @Test
@@ -159,6 +154,7 @@ class KataAgentTest {
             case ALREADY_EXISTS -> AlreadyExistsException.class;
             case DEADLINE_EXCEEDED -> DeadlineExceededException.class;
             case UNAVAILABLE -> AgentConnectionLostException.class;
+            case UNIMPLEMENTED -> UnsupportedException.class;
             default -> AgentException.class;
         };
         assertThatThrownBy(() -> f.agent.startContainer("web", Fixture.soon()))
@@ -171,6 +167,7 @@ class KataAgentTest {
     @Test
     void namesTheVersionOfAnAgentThatDoesNotSupportACall() {
         assertThatThrownBy(() -> f.agent.startContainer("web", Fixture.soon()))
+                .isExactlyInstanceOf(UnsupportedException.class)
                 .hasMessage("agent 1.13.0-fake does not support StartContainer: unknown method");
     }
 
@@ -275,7 +272,8 @@ class KataAgentTest {
         assertThatThrownBy(() -> process.signal(Signal.KILL)).isSameAs(reason);
         assertThat(catchIo(() -> process.stdout().read())).hasCause(reason);
         assertThat(catchIo(() -> process.stderr().read())).hasCause(reason);
-        assertThatThrownBy(() -> f.agent.initProcess(WEB).onExit().join()).hasCause(reason);
+        assertThatThrownBy(() -> f.agent.process("web", "web", false).onExit().join())
+                .hasCause(reason);
     }
 
     @Test

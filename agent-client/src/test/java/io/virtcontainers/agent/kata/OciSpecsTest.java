@@ -5,12 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.TextFormat;
 import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.GuestPath;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.Resources;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.TerminalSize;
 import io.virtcontainers.User;
 import io.virtcontainers.agent.kata.protocol.CreateContainerRequest;
+import io.virtcontainers.agent.kata.protocol.LinuxCPU;
+import io.virtcontainers.agent.kata.protocol.LinuxMemory;
+import io.virtcontainers.agent.kata.protocol.LinuxResources;
 import io.virtcontainers.agent.kata.protocol.Process;
+import io.virtcontainers.agent.kata.protocol.Spec;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -63,5 +70,64 @@ class OciSpecsTest {
         assertThat(process.getConsoleSize().getHeight()).isEqualTo(24);
         assertThat(process.getConsoleSize().getWidth()).isEqualTo(80);
         assertThat(OciSpecs.process(ProcessConfig.of("sh")).hasConsoleSize()).isFalse();
+    }
+
+    private static ContainerConfig.Builder web() {
+        return ContainerConfig.builder("web").rootfs(RootFs.image(Path.of("web.erofs")));
+    }
+
+    private static Spec spec(ContainerConfig container) {
+        return OciSpecs.container(container, GuestPath.of("/rootfs"));
+    }
+
+    @Test
+    void limitsAreInTheSpecification() {
+        Resources limits = Resources.builder()
+                .cpuQuotaMicros(-1)
+                .memoryLimit(MemorySize.mib(64))
+                .build();
+        assertThat(spec(web().command("sh").resources(limits).build())
+                        .getLinux()
+                        .getResources())
+                .isEqualTo(LinuxResources.newBuilder()
+                        .setCPU(LinuxCPU.newBuilder().setQuota(-1))
+                        .setMemory(LinuxMemory.newBuilder().setLimit(64 << 20))
+                        .build());
+    }
+
+    @Test
+    void aGivenSpecificationIsKeptButForWhatTheConfigurationSays() throws Exception {
+        String json = SpecJsonTest.resource("/spec.json");
+        ProcessConfig process = ProcessConfig.builder("id")
+                .user(User.of(1000, 1000))
+                .noNewPrivileges(false)
+                .build();
+        Resources limits = Resources.builder().cpuShares(512).pidsLimit(-1).build();
+        Spec.Builder expected = SpecJson.parse(json).toBuilder();
+        expected.getProcessBuilder()
+                .setTerminal(false)
+                .clearConsoleSize()
+                .setUser(io.virtcontainers.agent.kata.protocol.User.newBuilder()
+                        .setUID(1000)
+                        .setGID(1000))
+                .clearArgs()
+                .addArgs("id")
+                .clearEnv()
+                .addEnv("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+                .setCwd("/")
+                .setNoNewPrivileges(false);
+        expected.getRootBuilder().setPath("/rootfs").setReadonly(false);
+        expected.getLinuxBuilder().getResourcesBuilder().getCPUBuilder().setShares(512);
+        expected.getLinuxBuilder().getResourcesBuilder().getPidsBuilder().setLimit(-1);
+        assertThat(spec(web().process(process).resources(limits).spec(json).build()))
+                .isEqualTo(expected.build());
+    }
+
+    @Test
+    void anEmptySpecificationGivesNoRightsAndWhatAnAgentNeeds() {
+        Spec spec = spec(web().command("sh").spec("{}").build());
+        assertThat(spec.getProcess().hasCapabilities()).isFalse();
+        assertThat(spec.getLinux().hasResources()).isTrue();
+        assertThat(spec.getLinux().getCgroupsPath()).isEqualTo("/web");
     }
 }

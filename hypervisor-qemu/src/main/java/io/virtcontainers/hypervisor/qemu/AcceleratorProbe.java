@@ -66,7 +66,8 @@ final class AcceleratorProbe {
         ManagedProcess process = launcher.start(line, directory, deadline);
         try {
             Deadline limit = deadline.atMost(LIMIT);
-            int exitCode = limit.await(process.exit(), "the end of the probe guest");
+            int exitCode =
+                    limit.await(process.exit(), "the end of the probe guest").orElse(0);
             return exitCode == ProbeGuest.EXIT_CODE
                     ? Optional.empty()
                     : Optional.of("QEMU ended with code " + exitCode + ": " + ExitReason.lastWords(process.output()));

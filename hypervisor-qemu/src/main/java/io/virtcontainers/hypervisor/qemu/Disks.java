@@ -1,203 +1,212 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Supplier;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The disks of one machine. A disk is a block node (the host's side) and a virtio-blk device in a slot of the bridge (the
- * guest's side). Thread-safe; operations on different disks run at the same time.
- *
- * <p>A disk is on the books from before QEMU hears of it until QEMU has confirmed that both its halves are gone: a guest
- * that does not let go of a disk, or a call that is cut short, costs its slot, never the agreement with QEMU. Removing it
- * again takes up where the last attempt ended.
+ * guest's side). Nothing is remembered here: QEMU is asked which there are, so other processes may plug disks in and out
+ * between two calls, and what a call cut short has left is seen and removed by the next. A guest that does not let go of a
+ * disk costs its slot, never the agreement with QEMU. Thread-safe; different disks are removed at the same time.
  */
 final class Disks {
-    private static final Logger log = LoggerFactory.getLogger(Disks.class);
+    /** The slots of the bridge for disks: slot 0 is never used by bridges, 31 has the agent's port. */
+    static final int FIRST_SLOT = 1;
 
-    private final QmpClient qmp;
-    private final DiskSlots slots = new DiskSlots();
-    private final AtomicLong lastNumber = new AtomicLong();
-    private final Map<String, Disk> byId = new ConcurrentHashMap<>();
+    static final int LAST_SLOT = 30;
 
-    Disks(QmpClient qmp) {
-        this.qmp = qmp;
+    private final Link link;
+    private final ReentrantLock plugging = new ReentrantLock();
+
+    Disks(Link link) {
+        this.link = link;
     }
 
     /** @return the slots of the bridge and of the disk, {@code 02/1e} */
     String add(String id, Path image, boolean readOnly, Deadline deadline) {
-        Disk disk = new Disk(lastNumber.incrementAndGet(), slots.take());
-        if (byId.putIfAbsent(id, disk) != null) {
-            slots.free(disk.slot);
-            throw new HypervisorException("disk " + id + " is plugged in already; remove it first");
+        // From the choice of a slot until QEMU has it.
+        acquirePlugging(id, deadline);
+        try {
+            return link.call(deadline, qmp -> add(qmp, id, image, readOnly, deadline));
+        } finally {
+            plugging.unlock();
         }
-        return withLock(disk, id, deadline, () -> {
-            plug(id, disk, image, readOnly, deadline);
-            return QemuCommandLine.slot(QemuCommandLine.BRIDGE_SLOT) + "/" + QemuCommandLine.slot(disk.slot);
-        });
     }
 
-    private void plug(String id, Disk disk, Path image, boolean readOnly, Deadline deadline) {
+    private void acquirePlugging(String id, Deadline deadline) {
         try {
-            // auto-read-only off: a writable disk whose file is not writable is an error now, not at the first write.
-            qmp.execute(
-                    "blockdev-add",
-                    Map.of(
-                            "driver",
-                            "raw",
-                            "node-name",
-                            disk.node,
-                            "read-only",
-                            readOnly,
-                            "auto-read-only",
-                            false,
-                            "file",
-                            Map.of(
-                                    "driver",
-                                    "file",
-                                    "filename",
-                                    image.toAbsolutePath().toString(),
-                                    "read-only",
-                                    readOnly,
-                                    "auto-read-only",
-                                    false)),
-                    deadline);
+            if (!plugging.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+                throw deadline.exceeded("the plugging in of another disk before " + id);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancelledException("interrupted while waiting for another disk to be plugged in before " + id);
+        }
+    }
+
+    private static String add(QmpSession qmp, String id, Path image, boolean readOnly, Deadline deadline) {
+        DiskNames names = new DiskNames(id);
+        List<String> devices = devices(qmp, deadline);
+        if (names.deviceAmong(devices).isPresent()) {
+            throw pluggedInAlready(id);
+        }
+        int slot = freeSlot(devices);
+        try {
+            var unused = qmp.execute("blockdev-add", node(names.node(), image, readOnly), deadline);
         } catch (QmpException refused) {
-            forget(id, disk);
+            if (refused.description().contains("node-name=")) {
+                throw pluggedInAlready(id);
+            }
             throw new HypervisorException(
                     "cannot open the disk image " + image + ": " + refused.description(), refused);
         }
         try {
-            // werror, rerror: the guest gets an I/O error. QEMU's default is to halt the machine when the host is full.
-            qmp.execute(
-                    "device_add",
-                    Map.of(
-                            "driver",
-                            "virtio-blk-pci",
-                            "id",
-                            disk.device,
-                            "drive",
-                            disk.node,
-                            "bus",
-                            QemuCommandLine.BRIDGE,
-                            "addr",
-                            QemuCommandLine.slot(disk.slot),
-                            "disable-legacy",
-                            "on",
-                            "werror",
-                            "report",
-                            "rerror",
-                            "report"),
-                    deadline);
+            var unused = qmp.execute("device_add", device(names, slot), deadline);
         } catch (QmpException refused) {
-            disk.deviceGone.complete(null);
-            deleteNode(id, disk, deadline);
+            boolean unused = deleteNode(qmp, id, names, deadline);
             throw new HypervisorException("cannot plug in the disk " + image + ": " + refused.description(), refused);
         }
+        return QemuCommandLine.slot(QemuCommandLine.BRIDGE_SLOT) + "/" + QemuCommandLine.slot(slot);
+    }
+
+    private static HypervisorException pluggedInAlready(String id) {
+        return new HypervisorException("disk " + id + " is plugged in already, or a part of it; remove it first");
+    }
+
+    /** The names of all devices that have one. A device is in the list until QEMU has released it, with its slot. */
+    private static List<String> devices(QmpSession qmp, Deadline deadline) {
+        List<String> names = new ArrayList<>();
+        for (JsonNode child : qmp.execute("qom-list", Map.of("path", "/machine/peripheral"), deadline)) {
+            names.add(child.path("name").asText());
+        }
+        return names;
+    }
+
+    private static int freeSlot(List<String> devices) {
+        List<Integer> taken = devices.stream()
+                .flatMap(name -> DiskNames.slotOf(name).stream())
+                .toList();
+        for (int slot = FIRST_SLOT; slot <= LAST_SLOT; slot++) {
+            if (!taken.contains(slot)) {
+                return slot;
+            }
+        }
+        throw new HypervisorException("no free slot for another disk: a virtual machine has "
+                + (LAST_SLOT - FIRST_SLOT + 1) + "; remove a container or use another sandbox");
+    }
+
+    // auto-read-only off: a writable disk whose file is not writable is an error now, not at the first write.
+    private static Map<String, ?> node(String name, Path image, boolean readOnly) {
+        Map<String, ?> file = Map.of(
+                "driver",
+                "file",
+                "filename",
+                image.toAbsolutePath().toString(),
+                "read-only",
+                readOnly,
+                "auto-read-only",
+                false);
+        return Map.of("driver", "raw", "node-name", name, "read-only", readOnly, "auto-read-only", false, "file", file);
+    }
+
+    // werror, rerror: the guest gets an I/O error. QEMU's default is to halt the machine when the host is full.
+    private static Map<String, ?> device(DiskNames names, int slot) {
+        return Map.of(
+                "driver",
+                "virtio-blk-pci",
+                "id",
+                names.device(slot),
+                "drive",
+                names.node(),
+                "bus",
+                QemuCommandLine.BRIDGE,
+                "addr",
+                QemuCommandLine.slot(slot),
+                "disable-legacy",
+                "on",
+                "werror",
+                "report",
+                "rerror",
+                "report");
     }
 
     /** Does nothing if there is no such disk. */
     void remove(String id, Deadline deadline) {
-        Disk disk = byId.get(id);
-        if (disk == null) {
-            return;
-        }
-        withLock(disk, id, deadline, () -> {
-            if (byId.get(id) == disk) {
-                unplug(id, disk, deadline);
-            }
-            return id;
+        boolean unused = link.call(deadline, qmp -> {
+            remove(qmp, id, deadline);
+            return true;
         });
     }
 
-    private void unplug(String id, Disk disk, Deadline deadline) {
-        if (!disk.deviceGone.isDone()) {
-            try {
-                qmp.execute("device_del", Map.of("id", disk.device), deadline);
-            } catch (QmpException refused) {
-                if (refused.errorClass().equals("DeviceNotFound")) {
-                    disk.deviceGone.complete(null);
-                } else if (!refused.description().contains("already in the process of unplug")) {
-                    throw new HypervisorException(
-                            "cannot unplug the disk " + id + ": " + refused.description(), refused);
+    private static void remove(QmpSession qmp, String id, Deadline deadline) {
+        DiskNames names = new DiskNames(id);
+        // Before QEMU is asked for anything: so its end is not missed, whoever asked for it.
+        CompletableFuture<Void> released = qmp.events().deviceDeleted(names::isDevice);
+        try {
+            Optional<String> device = names.deviceAmong(devices(qmp, deadline));
+            if (device.isPresent() && unplug(qmp, id, device.get(), deadline)) {
+                awaitRelease(released, id, device.get(), deadline);
+            }
+            if (!deleteNode(qmp, id, names, deadline)) {
+                awaitRelease(released, id, names.node(), deadline);
+                if (!deleteNode(qmp, id, names, deadline)) {
+                    throw new HypervisorException("cannot close the image of disk " + id + ": something else uses it");
                 }
             }
-            deadline.await(
-                    disk.deviceGone,
-                    "the guest's release of disk " + id + " (in slot " + QemuCommandLine.slot(disk.slot)
-                            + ", which stays taken; a guest that is hung or has the disk in use does not release it)");
+        } finally {
+            released.cancel(false);
         }
-        deleteNode(id, disk, deadline);
     }
 
-    private void deleteNode(String id, Disk disk, Deadline deadline) {
+    /** @return whether the guest is asked to let go of it; false if it has already */
+    private static boolean unplug(QmpSession qmp, String id, String device, Deadline deadline) {
         try {
-            qmp.execute("blockdev-del", Map.of("node-name", disk.node), deadline);
+            var unused = qmp.execute("device_del", Map.of("id", device), deadline);
+            return true;
+        } catch (QmpException refused) {
+            if (refused.errorClass().equals("DeviceNotFound")) {
+                return false;
+            }
+            if (refused.description().contains("already in the process of unplug")) {
+                return true;
+            }
+            throw new HypervisorException("cannot unplug the disk " + id + ": " + refused.description(), refused);
+        }
+    }
+
+    private static void awaitRelease(CompletableFuture<Void> released, String id, String name, Deadline deadline) {
+        deadline.await(
+                released,
+                "the guest's release of disk " + id + " (" + name
+                        + ", whose slot stays taken; a guest that is hung, paused or has the disk in use does not release it)");
+    }
+
+    /** @return false if the device that used it is gone from QEMU's list, and is about to let go of it */
+    private static boolean deleteNode(QmpSession qmp, String id, DiskNames names, Deadline deadline) {
+        try {
+            var unused = qmp.execute("blockdev-del", Map.of("node-name", names.node()), deadline);
+            return true;
         } catch (QmpException refused) {
             // A call cut short may have left a disk without a node.
-            if (!refused.description().contains("Failed to find node")) {
-                throw new HypervisorException(
-                        "cannot close the image of disk " + id + ": " + refused.description(), refused);
+            if (refused.description().contains("Failed to find node")) {
+                return true;
             }
-        }
-        forget(id, disk);
-    }
-
-    private void forget(String id, Disk disk) {
-        if (byId.remove(id, disk)) {
-            slots.free(disk.slot);
-        }
-    }
-
-    /** QEMU says that a device is gone: because we asked for it, or because the guest threw it out. */
-    void deviceDeleted(String device) {
-        byId.forEach((id, disk) -> {
-            if (disk.device.equals(device)) {
-                log.debug("disk released disk={} slot={}", id, disk.slot);
-                disk.deviceGone.complete(null);
+            if (refused.description().contains("is in use")) {
+                return false;
             }
-        });
-    }
-
-    private static String withLock(Disk disk, String id, Deadline deadline, Supplier<String> action) {
-        try {
-            if (!disk.lock.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
-                throw deadline.exceeded("the end of another operation on disk " + id);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CancelledException("interrupted while waiting for another operation on disk " + id);
-        }
-        try {
-            return action.get();
-        } finally {
-            disk.lock.unlock();
-        }
-    }
-
-    /** QEMU's ids are at most 31 characters long, so they are numbers and not the caller's ids. */
-    private static final class Disk {
-        final String node;
-        final String device;
-        final int slot;
-        final ReentrantLock lock = new ReentrantLock();
-        final CompletableFuture<Void> deviceGone = new CompletableFuture<>();
-
-        Disk(long number, int slot) {
-            this.node = "node" + number;
-            this.device = "disk" + number;
-            this.slot = slot;
+            throw new HypervisorException(
+                    "cannot close the image of disk " + id + ": " + refused.description(), refused);
         }
     }
 }

@@ -2,6 +2,7 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import java.util.Map;
+import java.util.OptionalInt;
 
 /** Says in one line why a machine has ended. */
 final class ExitReason {
@@ -13,10 +14,10 @@ final class ExitReason {
     private ExitReason() {}
 
     /**
-     * @param exitCode as {@link ManagedProcess#exit} gives it
+     * @param ended as {@link ManagedProcess#exit} gives it
      * @param stopRequested whether we ended it
      */
-    static String of(int exitCode, boolean stopRequested, QemuEvents events, String console, String output) {
+    static String of(OptionalInt ended, boolean stopRequested, QemuEvents events, String console, String output) {
         if (stopRequested) {
             return "stopped";
         }
@@ -24,6 +25,10 @@ final class ExitReason {
         if (events.panicked() || (!panic.isEmpty() && events.shutdownReason().equals("guest-reset"))) {
             return "guest panicked: " + (panic.isEmpty() ? "see its console" : quoted(panic));
         }
+        if (ended.isEmpty() && events.shutdownReason().isEmpty()) {
+            return "QEMU ended; only the process that launched it could know why";
+        }
+        int exitCode = ended.orElse(0);
         if (exitCode > 128) {
             int signal = exitCode - 128;
             return "QEMU was killed by signal " + signal + SIGNALS.getOrDefault(signal, "");

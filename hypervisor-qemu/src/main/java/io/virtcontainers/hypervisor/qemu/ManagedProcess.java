@@ -1,34 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
-import io.netty.channel.EventLoop;
-import io.netty.util.concurrent.ScheduledFuture;
-import java.io.IOException;
-import java.io.InputStream;
+import io.virtcontainers.linux.LinuxException;
+import io.virtcontainers.linux.LinuxProcess;
 import java.time.Duration;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/**
- * A child process whose output is kept in a bounded tail. There is no reading thread: the pipe is emptied on demand, at
- * the end, and once per second, so that a process that writes much is slowed down and not stuck. Thread-safe.
- */
-final class ManagedProcess {
+/** A process that is watched, with a bounded tail of its output if it is a child. Thread-safe. */
+final class ManagedProcess implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ManagedProcess.class);
     private static final int OUTPUT_TAIL_BYTES = 8 << 10;
-    private static final int MAX_BYTES_AT_ONCE = 256 << 10;
-    private static final Duration EXIT_CHECK = Duration.ofMillis(10);
+    private static final int SIGTERM = 15;
+    private static final int SIGKILL = 9;
 
-    private final Process process;
-    private final EventLoop loop;
-    private final TailBuffer output = new TailBuffer(OUTPUT_TAIL_BYTES);
-    private final CompletableFuture<Integer> exit = new CompletableFuture<>();
-    private final ScheduledFuture<?> emptying;
+    private final LinuxProcess process;
+    private final TailBuffer output;
+    private final CompletableFuture<OptionalInt> exit;
 
-    ManagedProcess(Process process, EventLoop loop) {
+    ManagedProcess(LinuxProcess process, TailBuffer output) {
         this.process = process;
-        this.loop = loop;
-        this.emptying = loop.scheduleWithFixedDelay(this::emptyPipe, 1, 1, TimeUnit.SECONDS);
-        var unused = process.onExit().whenComplete((ended, error) -> checkExit());
+        this.output = output;
+        this.exit = process.exit();
+    }
+
+    static TailBuffer newOutput() {
+        return new TailBuffer(OUTPUT_TAIL_BYTES);
     }
 
     long pid() {
@@ -36,33 +38,47 @@ final class ManagedProcess {
     }
 
     boolean isAlive() {
-        return process.isAlive();
+        return !exit.isDone();
     }
 
-    /** Gets the exit code, 128 + n for a death by signal n, when the process is dead and reaped. */
-    CompletableFuture<Integer> exit() {
+    /**
+     * Completes when the process is dead, and collected if it is a child: with its exit code, 128 + n for a death by signal
+     * n; empty if it is not a child. Runs what depends on it on the thread that watches all processes.
+     */
+    CompletableFuture<OptionalInt> exit() {
         return exit;
     }
 
     /** The last lines of its standard output and error. */
     String output() {
-        emptyPipe();
         return output.text();
     }
 
     void terminate() {
-        process.destroy();
+        signal(SIGTERM);
     }
 
     void kill() {
-        process.destroyForcibly();
+        signal(SIGKILL);
+    }
+
+    private void signal(int number) {
+        try {
+            boolean unused = process.signal(number);
+        } catch (LinuxException e) {
+            // The wait for its end that follows will tell.
+            log.warn("cannot signal a process pid={} error={}", pid(), e.getMessage());
+        }
     }
 
     /** @return whether the process is dead */
     boolean waitFor(Duration time) throws InterruptedException {
-        boolean dead = process.waitFor(time.toNanos(), TimeUnit.NANOSECONDS);
-        checkExit();
-        return dead;
+        try {
+            OptionalInt unused = exit.get(time.toNanos(), TimeUnit.NANOSECONDS);
+            return true;
+        } catch (TimeoutException | ExecutionException e) {
+            return !isAlive();
+        }
     }
 
     /** Kills it and waits, deaf to interrupts as the wait is short. @return whether the process is dead */
@@ -85,47 +101,9 @@ final class ManagedProcess {
         }
     }
 
-    /**
-     * Looks out for the end that is near, on the event loop. {@link Process#onExit} alone is not enough: it runs in the
-     * common pool, which an application may have filled with work of its own.
-     */
-    void expectExit() {
-        checkExit();
-        if (!exit.isDone()) {
-            var unused = loop.schedule(this::expectExit, EXIT_CHECK.toMillis(), TimeUnit.MILLISECONDS);
-        }
-    }
-
-    private void checkExit() {
-        if (!process.isAlive() && !exit.isDone()) {
-            emptying.cancel(false);
-            emptyPipe();
-            exit.complete(process.exitValue());
-        }
-    }
-
-    private synchronized void emptyPipe() {
-        InputStream pipe = process.getInputStream();
-        byte[] buffer = new byte[OUTPUT_TAIL_BYTES];
-        int attempts = 0;
-        for (int total = 0; total < MAX_BYTES_AT_ONCE; ) {
-            try {
-                int available = pipe.available();
-                if (available <= 0) {
-                    return;
-                }
-                int length = pipe.read(buffer, 0, Math.min(available, buffer.length));
-                if (length <= 0) {
-                    return;
-                }
-                output.append(buffer, 0, length);
-                total += length;
-            } catch (IOException e) {
-                // At the process's end the JDK exchanges the pipe for what was left in it, maybe just now: look again.
-                if (++attempts == 3) {
-                    return;
-                }
-            }
-        }
+    /** Watches it no longer and leaves it running; {@link #exit} never completes then. Does nothing after its end. */
+    @Override
+    public void close() {
+        process.close();
     }
 }

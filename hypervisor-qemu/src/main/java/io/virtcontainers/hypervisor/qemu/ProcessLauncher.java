@@ -1,92 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
-import io.netty.channel.EventLoop;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.linux.Command;
+import io.virtcontainers.linux.LinuxException;
+import io.virtcontainers.linux.LinuxProcess;
+import io.virtcontainers.linux.Processes;
 import io.virtcontainers.spi.Deadline;
-import java.io.File;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.RejectedExecutionException;
 
 /**
- * Starts programs that die when this Java process dies, also by {@code kill -9}: {@code setpriv --pdeathsig KILL} asks the
- * kernel for it and then becomes the program, with the same pid. The kernel acts when the <em>thread</em> ends that
- * started the process, so all are started by one thread, which lives until {@link #close}.
+ * Starts programs, and watches others. Unless detached, a program dies when this Java process dies, also by
+ * {@code kill -9}: {@code setpriv --pdeathsig KILL} asks the kernel for it and then becomes the program, with the same
+ * pid. The kernel acts when the <em>thread</em> ends that started it, which {@link Processes} keeps until {@link #close}.
  *
- * <p>A gap of a few milliseconds remains: if this process dies after the fork and before setpriv has asked, the program
+ * <p>A gap of a few milliseconds remains: if this process dies after the start and before setpriv has asked, the program
  * lives on. {@code Hypervisor.reap} finds it, as its command line names the sandbox's directory from the start.
  */
 final class ProcessLauncher implements AutoCloseable {
-    private static final String SETPRIV_REMEDY = "QEMU is started by it so that it dies with this process: "
-            + "install util-linux (\"apt install util-linux\")";
+    private static final String SETPRIV_REMEDY =
+            "QEMU is started by it so that it gains no privileges and dies with this"
+                    + " process: install util-linux (\"apt install util-linux\")";
 
-    private final EventLoop loop;
-    private final ExecutorService thread = Executors.newSingleThreadExecutor(task -> {
-        Thread starter = new Thread(task, "virtcontainers-qemu-launcher");
-        starter.setDaemon(true);
-        return starter;
-    });
+    private final Processes processes = new Processes("virtcontainers-qemu-processes");
 
-    ProcessLauncher(EventLoop loop) {
-        this.loop = loop;
+    /** Loads native code in another thread, so that the first start need not wait for it. */
+    ProcessLauncher() {
+        Processes.warmUp();
     }
 
     /**
-     * Starts a program. When this throws, it does not run or is killed as soon as it does.
+     * Starts a program that ends with this process. When this throws, it does not run or is killed as soon as it does.
      *
      * @param workingDirectory where it leaves a core dump, should it crash
      */
     ManagedProcess start(List<String> arguments, Path workingDirectory, Deadline deadline) {
+        return start(arguments, workingDirectory, false, deadline);
+    }
+
+    /** @param detached whether it outlives this process, in a session of its own */
+    ManagedProcess start(List<String> arguments, Path workingDirectory, boolean detached, Deadline deadline) {
         List<String> line = new ArrayList<>();
         line.add(Programs.require("setpriv", SETPRIV_REMEDY).toString());
-        line.addAll(List.of("--pdeathsig", "KILL", "--no-new-privs", "--"));
+        if (!detached) {
+            line.addAll(List.of("--pdeathsig", "KILL"));
+        }
+        line.addAll(List.of("--no-new-privs", "--"));
         line.addAll(arguments);
-        CompletableFuture<Process> started;
+        String program = arguments.get(0);
+        TailBuffer output = ManagedProcess.newOutput();
+        CompletableFuture<LinuxProcess> started;
         try {
-            started = CompletableFuture.supplyAsync(() -> fork(line, workingDirectory), thread);
-        } catch (RejectedExecutionException e) {
-            throw new HypervisorException("cannot start " + arguments.get(0) + ": the hypervisor is closed", e);
+            started = processes
+                    .start(
+                            new Command(line, environment(), workingDirectory.toAbsolutePath(), detached),
+                            (bytes, length) -> output.append(bytes, 0, length))
+                    .exceptionally(error -> {
+                        throw new HostSetupException("cannot start " + program + ": " + error.getMessage(), error);
+                    });
+        } catch (LinuxException e) {
+            throw new HypervisorException("cannot start " + program + ": " + e.getMessage(), e);
         }
         try {
-            return new ManagedProcess(deadline.await(started, "the start of " + arguments.get(0)), loop);
+            return new ManagedProcess(deadline.await(started, "the start of " + program), output);
         } catch (RuntimeException e) {
-            CompletableFuture<?> unused = started.whenComplete((process, error) -> {
-                if (process != null) {
-                    process.destroyForcibly();
-                }
-            });
+            var unused = started.thenAccept(process -> new ManagedProcess(process, output).kill());
             throw e;
         }
     }
 
-    private static Process fork(List<String> line, Path workingDirectory) {
-        ProcessBuilder builder = new ProcessBuilder(line)
-                .directory(workingDirectory.toFile())
-                .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
-                .redirectErrorStream(true);
-        Map<String, String> environment = builder.environment();
+    private static Map<String, String> environment() {
+        Map<String, String> environment = new HashMap<>();
         // The rest is none of its business, and may hold secrets of the application.
-        environment.keySet().retainAll(List.of("PATH", "LD_LIBRARY_PATH"));
+        for (String name : List.of("PATH", "LD_LIBRARY_PATH")) {
+            Optional.ofNullable(System.getenv(name)).ifPresent(value -> environment.put(name, value));
+        }
         // Messages that we show and match must not be translated.
         environment.put("LC_ALL", "C");
+        return environment;
+    }
+
+    /**
+     * Watches a process that another program started; empty if there is none with this pid. What the caller finds out about
+     * the process after this holds for all signals and for the end that the result tells.
+     */
+    Optional<ManagedProcess> watch(long pid) {
         try {
-            return builder.start();
-        } catch (IOException e) {
-            throw new HostSetupException("cannot start " + line.get(0) + ": " + e.getMessage(), e);
+            return processes.watch(pid).map(process -> new ManagedProcess(process, ManagedProcess.newOutput()));
+        } catch (LinuxException e) {
+            throw new HypervisorException("cannot watch the process " + pid + ": " + e.getMessage(), e);
         }
     }
 
-    /** Ends the starting thread, and with it every program that still runs. */
+    /** Ends every program that still runs and is not detached. */
     @Override
     public void close() {
-        thread.shutdown();
+        processes.close();
     }
 }

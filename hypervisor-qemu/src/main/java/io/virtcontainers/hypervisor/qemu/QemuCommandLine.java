@@ -23,8 +23,8 @@ final class QemuCommandLine {
     /** The slot of {@link #BRIDGE} that the agent's port occupies; the disks have 1 to 0x1e. */
     private static final String SERIAL_SLOT = "1f";
 
-    /** The name under which the Kata agent looks for its port. */
-    private static final String AGENT_PORT = "agent.channel.0";
+    /** The names under which the Kata agent looks for its ports, without their number. */
+    private static final String AGENT_PORT = "agent.channel.";
 
     /** The limit of Linux on x86, which cuts off what is longer without a word. */
     private static final int MAX_KERNEL_COMMAND_LINE = 2047;
@@ -70,8 +70,8 @@ final class QemuCommandLine {
         option(line, "-kernel", config.image().kernel().toAbsolutePath().toString());
         option(line, "-initrd", config.image().initrd().toAbsolutePath().toString());
         option(line, "-append", kernelCommandLine(config));
-        addControl(line, files);
-        addDevices(line, files);
+        addControl(line, files, config.detached());
+        addDevices(line, files.agentSockets(config.detached()));
         return List.copyOf(line);
     }
 
@@ -89,31 +89,40 @@ final class QemuCommandLine {
     }
 
     // QEMU connects to sockets on which this process listens already: no polling for a socket to appear, and no byte of
-    // the console is lost.
-    private static void addControl(List<String> line, SandboxFiles files) {
+    // the console is lost. When this process is gone, QEMU drops what it would write to them.
+    private static void addControl(List<String> line, SandboxFiles files, boolean detached) {
         option(line, "-chardev", "socket,id=qmp,server=off,path=" + escape(files.qmpSocket()));
         option(line, "-mon", "chardev=qmp,mode=control");
         option(line, "-chardev", "socket,id=console,server=off,path=" + escape(files.consoleSocket()));
         option(line, "-serial", "chardev:console");
+        if (detached) {
+            // For the processes that come later.
+            option(line, "-chardev", "socket,id=control,server=on,wait=off,path=" + escape(files.controlSocket()));
+            option(line, "-mon", "chardev=control,mode=control");
+        }
     }
 
-    private static void addDevices(List<String> line, SandboxFiles files) {
+    private static void addDevices(List<String> line, List<Path> agentSockets) {
         // shpc=off: hotplug by ACPI, which every kernel has, and not by a driver that cloud kernels lack.
         option(
                 line,
                 "-device",
                 "pci-bridge,id=" + BRIDGE + ",bus=pcie.0,addr=" + slot(BRIDGE_SLOT) + ",chassis_nr=1,shpc=off");
         // qboot opens no windows in bridges, and Linux opens none in a bridge with nothing behind: a disk plugged in
-        // later would get no addresses ("BAR 4: can't assign; no space"). The agent's port behind the bridge makes
-        // Linux open windows of 1 MiB, enough for every slot. disable-legacy: no I/O ports needed. max_ports=2: port 0
-        // is kept for a console by definition, port 1 is the agent's.
+        // later would get no addresses ("BAR 4: can't assign; no space"). The agent's ports behind the bridge make
+        // Linux open windows of 1 MiB, enough for every slot. disable-legacy: no I/O ports needed. max_ports: port 0
+        // is kept for a console by definition, the agent's begin at 1.
         option(
                 line,
                 "-device",
-                "virtio-serial-pci,id=serial0,bus=" + BRIDGE + ",addr=" + SERIAL_SLOT
-                        + ",disable-legacy=on,max_ports=2");
-        option(line, "-chardev", "socket,id=agent,server=on,wait=off,path=" + escape(files.agentSocket()));
-        option(line, "-device", "virtserialport,chardev=agent,name=" + AGENT_PORT);
+                "virtio-serial-pci,id=serial0,bus=" + BRIDGE + ",addr=" + SERIAL_SLOT + ",disable-legacy=on,max_ports="
+                        + (1 + agentSockets.size()));
+        for (int port = 0; port < agentSockets.size(); port++) {
+            String id = "agent" + port;
+            String socket = escape(agentSockets.get(port));
+            option(line, "-chardev", "socket,id=" + id + ",server=on,wait=off,path=" + socket);
+            option(line, "-device", "virtserialport,chardev=" + id + ",name=" + AGENT_PORT + port);
+        }
     }
 
     private static String kernelCommandLine(VmConfig config) {

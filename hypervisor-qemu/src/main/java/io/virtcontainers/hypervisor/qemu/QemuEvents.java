@@ -3,23 +3,21 @@ package io.virtcontainers.hypervisor.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 
 /** What QEMU told by events: the last 32 as text, why it shut down, and devices that are gone. Thread-safe. */
 final class QemuEvents implements Consumer<JsonNode> {
     private static final int KEPT = 32;
 
     private final Deque<String> last = new ArrayDeque<>();
-    private final Consumer<String> deviceDeleted;
+    private final List<Deletion> awaited = new ArrayList<>();
     private String shutdownReason = "";
     private boolean panicked;
-
-    /** @param deviceDeleted gets the id of each device that is gone, on the event loop */
-    QemuEvents(Consumer<String> deviceDeleted) {
-        this.deviceDeleted = deviceDeleted;
-    }
 
     @Override
     public void accept(JsonNode event) {
@@ -37,8 +35,28 @@ final class QemuEvents implements Consumer<JsonNode> {
         }
         // Without `device` it tells of a part of a device (its virtio bus).
         if (event.path("event").asText().equals("DEVICE_DELETED") && data.has("device")) {
-            deviceDeleted.accept(data.path("device").asText());
+            deleted(data.path("device").asText());
         }
+    }
+
+    private void deleted(String device) {
+        List<Deletion> met;
+        synchronized (this) {
+            met = awaited.stream().filter(d -> d.device().test(device)).toList();
+            awaited.removeAll(met);
+        }
+        met.forEach(deletion -> deletion.done().complete(null));
+    }
+
+    /**
+     * Completes on the event loop when QEMU tells, from now on, that a device is gone: because somebody asked for it, or
+     * because the guest threw it out. Cancel it when nobody waits for it any more.
+     */
+    synchronized CompletableFuture<Void> deviceDeleted(Predicate<String> device) {
+        awaited.removeIf(deletion -> deletion.done().isDone());
+        CompletableFuture<Void> done = new CompletableFuture<>();
+        awaited.add(new Deletion(device, done));
+        return done;
     }
 
     synchronized List<String> last() {
@@ -53,4 +71,6 @@ final class QemuEvents implements Consumer<JsonNode> {
     synchronized boolean panicked() {
         return panicked;
     }
+
+    private record Deletion(Predicate<String> device, CompletableFuture<Void> done) {}
 }

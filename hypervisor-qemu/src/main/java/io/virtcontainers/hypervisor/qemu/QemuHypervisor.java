@@ -6,6 +6,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.Hypervisor;
@@ -20,26 +21,30 @@ import org.slf4j.LoggerFactory;
 
 /**
  * QEMU. Two daemon threads serve all its machines: an event loop for their QMP connections and consoles, and one that
- * starts processes (see {@link ProcessLauncher}). Both begin with the first launch.
+ * starts and watches processes (see {@link ProcessLauncher}). Both begin with the first use.
  */
 final class QemuHypervisor implements Hypervisor {
     private static final Logger log = LoggerFactory.getLogger(QemuHypervisor.class);
     private static final long CLOSE_SECONDS = 5;
 
+    // The first: it loads native code in another thread meanwhile.
+    private final ProcessLauncher launcher = new ProcessLauncher();
     private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
             1, new DefaultThreadFactory("virtcontainers-qemu", true), NioIoHandler.newFactory());
-    private final ProcessLauncher launcher;
     private final QemuInstallations installations;
     private final Accelerators accelerators;
     private final QemuLaunch launch;
+    private final QemuAttachment attachment;
+    private final OrphanReaper reaper;
 
     QemuHypervisor(Path cacheDirectory) {
         EventLoop loop = loops.next();
         HostFacts facts = new HostFacts(cacheDirectory);
-        this.launcher = new ProcessLauncher(loop);
         this.installations = new QemuInstallations(launcher, facts);
         this.accelerators = new Accelerators(Path.of("/dev/kvm"), new AcceleratorProbe(launcher), facts);
         this.launch = new QemuLaunch(launcher, loop);
+        this.attachment = new QemuAttachment(launcher, loop);
+        this.reaper = new OrphanReaper(launcher);
     }
 
     @Override
@@ -54,11 +59,12 @@ final class QemuHypervisor implements Hypervisor {
         List<String> commandLine = QemuCommandLine.of(qemu, kvm, config);
         Phases.Phase phase = phases.begin("qemu.launch");
         try {
-            QemuMachine machine = launch.start(config.sandboxId(), commandLine, files, deadline);
+            QemuMachine machine = launch.start(config, commandLine, files, deadline);
             log.info(
-                    "qemu launched sandbox={} pid={} accelerator={} version={}",
+                    "qemu launched sandbox={} pid={} detached={} accelerator={} version={}",
                     config.sandboxId(),
-                    machine.pid(),
+                    machine.process().pid(),
+                    config.detached(),
                     kvm ? "kvm" : "tcg",
                     qemu.version());
             return machine;
@@ -68,8 +74,13 @@ final class QemuHypervisor implements Hypervisor {
     }
 
     @Override
+    public VirtualMachine attach(String sandboxId, Path directory, HostProcess process, Deadline deadline) {
+        return attachment.attach(sandboxId, new SandboxFiles(directory), process);
+    }
+
+    @Override
     public void reap(Path sandboxDirectory, Deadline deadline) {
-        OrphanReaper.reap(sandboxDirectory, deadline);
+        reaper.reap(sandboxDirectory, deadline);
     }
 
     @Override

@@ -102,7 +102,7 @@ final class QemuInstallations {
         line.addAll(arguments);
         ManagedProcess process = launcher.start(line, Path.of("/"), deadline);
         try {
-            deadline.atMost(ANSWER).await(process.exit(), "the end of " + String.join(" ", line));
+            var unused = deadline.atMost(ANSWER).await(process.exit(), "the end of " + String.join(" ", line));
             return process.output();
         } finally {
             process.killAndWait(Duration.ofSeconds(2));

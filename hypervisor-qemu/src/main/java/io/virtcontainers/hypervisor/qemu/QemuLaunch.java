@@ -4,9 +4,11 @@ package io.virtcontainers.hypervisor.qemu;
 import io.netty.channel.EventLoop;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.Diagnostics;
+import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.VmConfig;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -33,14 +35,15 @@ final class QemuLaunch {
         this.loop = loop;
     }
 
-    QemuMachine start(String sandboxId, List<String> commandLine, SandboxFiles files, Deadline deadline) {
-        log.debug("qemu starts sandbox={} command={}", sandboxId, commandLine);
+    QemuMachine start(VmConfig config, List<String> commandLine, SandboxFiles files, Deadline deadline) {
+        log.debug("qemu starts sandbox={} command={}", config.sandboxId(), commandLine);
         Sockets sockets = new Sockets(files, loop, deadline);
         try {
-            ManagedProcess process = launcher.start(commandLine, files.directory(), deadline);
+            ManagedProcess process = launcher.start(commandLine, files.directory(), config.detached(), deadline);
             try {
                 awaitReady(process, sockets, deadline);
-                return new QemuMachine(sandboxId, process, sockets, files, loop);
+                HostProcess identity = HostProcess.of(process.pid());
+                return new QemuMachine(config.sandboxId(), identity, process, sockets, files, config.detached(), loop);
             } catch (VirtException e) {
                 Diagnostics diagnostics = new Diagnostics(
                         "",
@@ -48,7 +51,7 @@ final class QemuLaunch {
                         process.output(),
                         sockets.events().last());
                 if (!process.killAndWait(KILL)) {
-                    log.error("qemu survived SIGKILL sandbox={} pid={}", sandboxId, process.pid());
+                    log.error("qemu survived SIGKILL sandbox={} pid={}", config.sandboxId(), process.pid());
                 }
                 throw e.withDiagnostics(diagnostics);
             }
@@ -59,7 +62,7 @@ final class QemuLaunch {
     }
 
     private static void awaitReady(ManagedProcess process, Sockets sockets, Deadline deadline) {
-        CompletableFuture<Void> ready = sockets.qmp().ready();
+        CompletableFuture<Void> ready = sockets.ready();
         // Whichever comes first; which one it was is asked below.
         CompletableFuture<Void> decided = new CompletableFuture<>();
         var unusedReady = ready.whenComplete((nothing, error) -> decided.complete(null));
@@ -68,10 +71,11 @@ final class QemuLaunch {
         if (ready.isDone() && !ready.isCompletedExceptionally()) {
             return;
         }
-        process.expectExit();
         int exitCode;
         try {
-            exitCode = deadline.atMost(EXIT_AFTER_CLOSE).await(process.exit(), "the end of QEMU");
+            exitCode = deadline.atMost(EXIT_AFTER_CLOSE)
+                    .await(process.exit(), "the end of QEMU")
+                    .orElse(0);
         } catch (DeadlineExceededException stillRuns) {
             deadline.await(ready, "QEMU's greeting on its QMP socket");
             throw stillRuns;

@@ -4,6 +4,8 @@ package io.virtcontainers.hypervisor.qemu;
 import io.virtcontainers.InvalidConfigException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Where QEMU's files are in a sandbox directory. The engine deletes the directory, so nobody deletes them one by one.
@@ -13,6 +15,8 @@ import java.nio.file.Path;
 record SandboxFiles(Path directory) {
     /** The size of {@code sun_path} on Linux, without its terminating zero. */
     private static final int MAX_SOCKET_PATH_BYTES = 107;
+
+    private static final int DETACHED_AGENT_PORTS = 8;
 
     SandboxFiles {
         directory = directory.toAbsolutePath().normalize();
@@ -30,8 +34,16 @@ record SandboxFiles(Path directory) {
         return directory.resolve("console.sock");
     }
 
-    Path agentSocket() {
-        return directory.resolve("agent.sock");
+    /** Of a detached machine: where a process that attaches finds QMP. */
+    Path controlSocket() {
+        return directory.resolve("control.sock");
+    }
+
+    /** One for each port of the agent, in their order: several if the machine is detached, for several processes. */
+    List<Path> agentSockets(boolean detached) {
+        return IntStream.range(0, detached ? DETACHED_AGENT_PORTS : 1)
+                .mapToObj(port -> directory.resolve(port == 0 ? "agent.sock" : "agent" + port + ".sock"))
+                .toList();
     }
 
     /** @throws InvalidConfigException if a socket's path is longer than Linux allows */

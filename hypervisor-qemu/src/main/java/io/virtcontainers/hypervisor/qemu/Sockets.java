@@ -4,23 +4,21 @@ package io.virtcontainers.hypervisor.qemu;
 import io.netty.channel.EventLoop;
 import io.virtcontainers.spi.Deadline;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 
-/** The two sockets that one QEMU connects to, QMP and the console, and what came out of them. Thread-safe. */
-final class Sockets implements AutoCloseable {
+/** The link of the process that launches a QEMU: two sockets that QEMU connects to, for QMP and the console. */
+final class Sockets implements Link {
     private static final int CONSOLE_TAIL_BYTES = 64 << 10;
 
     private final TailBuffer console = new TailBuffer(CONSOLE_TAIL_BYTES);
-    private final QemuEvents events = new QemuEvents(device -> disks().deviceDeleted(device));
+    private final QemuEvents events = new QemuEvents();
     private final QmpClient qmp;
-    private final Disks disks;
     private final UnixListener qmpListener;
     private final UnixListener consoleListener;
 
     /** Listens on both. If this throws, neither does. */
-    @SuppressWarnings("this-escape")
     Sockets(SandboxFiles files, EventLoop loop, Deadline deadline) {
         this.qmp = new QmpClient(loop, events);
-        this.disks = new Disks(qmp);
         this.qmpListener = UnixListener.bind(loop, files.qmpSocket(), qmp::attach, deadline);
         try {
             this.consoleListener = UnixListener.bind(
@@ -31,29 +29,28 @@ final class Sockets implements AutoCloseable {
         }
     }
 
-    QmpClient qmp() {
-        return qmp;
+    /** Completes when QEMU takes commands; fails when its connection does. */
+    CompletableFuture<Void> ready() {
+        return qmp.ready();
     }
 
-    Disks disks() {
-        return disks;
+    @Override
+    public <T> T call(Deadline deadline, Function<QmpSession, T> action) {
+        return action.apply(new QmpSession(qmp, events));
     }
 
-    QemuEvents events() {
+    @Override
+    public QemuEvents events() {
         return events;
     }
 
-    String console() {
+    @Override
+    public String console() {
         return console.text();
     }
 
-    /** Completes when QEMU has closed its QMP connection, which it does at its end. */
-    CompletableFuture<Void> qmpClosed() {
-        return qmpListener.closed();
-    }
-
-    /** Completes when both connections have ended and all that was in them has been read. */
-    CompletableFuture<Void> closed() {
+    @Override
+    public CompletableFuture<Void> drained() {
         return CompletableFuture.allOf(qmpListener.closed(), consoleListener.closed());
     }
 

@@ -6,9 +6,6 @@ import static io.virtcontainers.hypervisor.qemu.TestGuest.seconds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.nio.NioIoHandler;
 import io.virtcontainers.Accelerator;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Phases;
@@ -32,7 +29,6 @@ class AcceleratorsVmTest {
     @TempDir
     Path directory;
 
-    private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(1, NioIoHandler.newFactory());
     private final List<String> begun = new ArrayList<>();
     private final Phases phases = name -> {
         begun.add(name);
@@ -42,13 +38,12 @@ class AcceleratorsVmTest {
 
     @BeforeEach
     void open() {
-        launcher = new ProcessLauncher(loops.next());
+        launcher = new ProcessLauncher();
     }
 
     @AfterEach
     void close() {
         launcher.close();
-        loops.shutdownGracefully(0, 1, TimeUnit.SECONDS).awaitUninterruptibly(5, TimeUnit.SECONDS);
     }
 
     private Accelerators accelerators(Path device) {

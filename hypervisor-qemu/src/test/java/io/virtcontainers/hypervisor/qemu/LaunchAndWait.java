@@ -17,8 +17,11 @@ final class LaunchAndWait {
         GuestImage image = new GuestImage(Path.of(arguments[2]), Path.of(arguments[3]), "");
         QemuHypervisor hypervisor = new QemuHypervisor(Path.of(arguments[1]));
         VirtualMachine machine = hypervisor.launch(
-                TestGuest.config(Path.of(arguments[0]), image, ""), TestGuest.NO_PHASES, TestGuest.seconds(30));
-        new PrintStream(new FileOutputStream(FileDescriptor.out), true).println("pid " + machine.pid());
+                TestGuest.config(Path.of(arguments[0]), image, "chatty", arguments[4].equals("detached")),
+                TestGuest.NO_PHASES,
+                TestGuest.seconds(30));
+        new PrintStream(new FileOutputStream(FileDescriptor.out), true)
+                .println("pid " + machine.process().pid());
         new CountDownLatch(1).await();
     }
 }

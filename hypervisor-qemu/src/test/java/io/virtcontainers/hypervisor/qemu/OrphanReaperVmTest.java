@@ -22,10 +22,13 @@ class OrphanReaperVmTest {
     Path directory;
 
     private final List<Process> started = new ArrayList<>();
+    private final ProcessLauncher launcher = new ProcessLauncher();
+    private final OrphanReaper reaper = new OrphanReaper(launcher);
 
     @AfterEach
     void end() {
         started.forEach(Process::destroyForcibly);
+        launcher.close();
     }
 
     private Process start(String... line) throws IOException {
@@ -55,11 +58,11 @@ class OrphanReaperVmTest {
         Process neighbour = startQemu(other);
         await().atMost(Duration.ofSeconds(10)).until(() -> Files.exists(mine.resolve("qemu.pid")));
 
-        OrphanReaper.reap(mine, seconds(10));
+        reaper.reap(mine, seconds(10));
 
         TestGuest.assertDead(orphan.pid());
         assertThat(neighbour.isAlive()).isTrue();
-        OrphanReaper.reap(mine, seconds(10));
+        reaper.reap(mine, seconds(10));
     }
 
     @Test
@@ -67,7 +70,7 @@ class OrphanReaperVmTest {
         Process orphan = startQemu(directory);
         await().atMost(Duration.ofSeconds(10)).until(() -> Files.exists(directory.resolve("qemu.pid")));
         Files.delete(directory.resolve("qemu.pid"));
-        OrphanReaper.reap(directory, seconds(10));
+        reaper.reap(directory, seconds(10));
         TestGuest.assertDead(orphan.pid());
     }
 
@@ -77,7 +80,7 @@ class OrphanReaperVmTest {
         await().atMost(Duration.ofSeconds(10)).until(() -> Files.exists(directory.resolve("qemu.pid")));
         assertThat(start("kill", "-STOP", Long.toString(orphan.pid())).waitFor())
                 .isZero();
-        OrphanReaper.reap(directory, seconds(10));
+        reaper.reap(directory, seconds(10));
         TestGuest.assertDead(orphan.pid());
     }
 
@@ -85,7 +88,7 @@ class OrphanReaperVmTest {
     void neverTrustsAPidFile() throws IOException {
         Process innocent = start("sleep", "1000");
         Files.writeString(directory.resolve("qemu.pid"), innocent.pid() + "\n");
-        OrphanReaper.reap(directory, seconds(10));
+        reaper.reap(directory, seconds(10));
         assertThat(innocent.isAlive()).isTrue();
     }
 }

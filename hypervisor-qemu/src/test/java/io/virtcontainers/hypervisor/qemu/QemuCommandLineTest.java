@@ -34,6 +34,7 @@ class QemuCommandLineTest {
                 Path.of(directory),
                 2,
                 MemorySize.mib(256),
+                false,
                 settings,
                 new GuestImage(Path.of("/cache/vmlinux"), Path.of("/cache/initrd"), "6.1"),
                 List.of("agent.log=debug"));
@@ -88,9 +89,9 @@ class QemuCommandLineTest {
                         -device
                         virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,disable-legacy=on,max_ports=2
                         -chardev
-                        socket,id=agent,server=on,wait=off,path=/run/vc/demo/agent.sock
+                        socket,id=agent0,server=on,wait=off,path=/run/vc/demo/agent.sock
                         -device
-                        virtserialport,chardev=agent,name=agent.channel.0""".formatted(firmware.resolve("qboot.rom")));
+                        virtserialport,chardev=agent0,name=agent.channel.0""".formatted(firmware.resolve("qboot.rom")));
     }
 
     @Test
@@ -112,7 +113,7 @@ class QemuCommandLineTest {
         assertThat(line)
                 .contains("socket,id=qmp,server=off,path=/run/a,,b/qmp.sock")
                 .contains("socket,id=console,server=off,path=/run/a,,b/console.sock")
-                .contains("socket,id=agent,server=on,wait=off,path=/run/a,,b/agent.sock")
+                .contains("socket,id=agent0,server=on,wait=off,path=/run/a,,b/agent.sock")
                 .contains("/run/a,b/qemu.pid");
     }
 

@@ -28,7 +28,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.ServiceLoader;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -79,7 +78,14 @@ class QemuLaunchVmTest {
     private VmConfig withImage(GuestImage other) {
         VmConfig c = config();
         return new VmConfig(
-                c.sandboxId(), c.directory(), c.vcpus(), c.memory(), c.settings(), other, c.kernelParameters());
+                c.sandboxId(),
+                c.directory(),
+                c.vcpus(),
+                c.memory(),
+                c.detached(),
+                c.settings(),
+                other,
+                c.kernelParameters());
     }
 
     private VmConfig withBinary(Path binary) {
@@ -89,6 +95,7 @@ class QemuLaunchVmTest {
                 c.directory(),
                 c.vcpus(),
                 c.memory(),
+                c.detached(),
                 HypervisorConfig.builder()
                         .accelerator(c.settings().accelerator())
                         .binary(binary)
@@ -123,6 +130,7 @@ class QemuLaunchVmTest {
                 c.directory(),
                 c.vcpus(),
                 MemorySize.gib(1L << 30),
+                c.detached(),
                 c.settings(),
                 c.image(),
                 c.kernelParameters());
@@ -242,7 +250,8 @@ class QemuLaunchVmTest {
     void closeEndsWhatStillRuns() {
         VirtualMachine machine = hypervisor.launch(config(), NO_PHASES, seconds(20));
         hypervisor.close();
-        await().atMost(Duration.ofSeconds(5)).until(() -> TestGuest.isDead(machine.pid()));
+        await().atMost(Duration.ofSeconds(5))
+                .until(() -> TestGuest.isDead(machine.process().pid()));
         assertThatThrownBy(() -> hypervisor.launch(config(), NO_PHASES, seconds(5)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("closed");
@@ -251,7 +260,7 @@ class QemuLaunchVmTest {
     @Test
     void launchingAndStoppingLeavesNoFileDescriptorsAndNoThreads() throws Exception {
         hypervisor.launch(config(), NO_PHASES, seconds(20)).stop(seconds(10));
-        long descriptors = openDescriptors();
+        long descriptors = TestGuest.openDescriptors();
         for (int i = 0; i < 8; i++) {
             hypervisor.launch(config(), NO_PHASES, seconds(20)).stop(seconds(10));
             assertThatThrownBy(() -> hypervisor.launch(
@@ -260,17 +269,11 @@ class QemuLaunchVmTest {
                             seconds(20)))
                     .isInstanceOf(HypervisorException.class);
         }
-        await().atMost(Duration.ofSeconds(5)).until(() -> openDescriptors() <= descriptors);
+        await().atMost(Duration.ofSeconds(5)).until(() -> TestGuest.openDescriptors() <= descriptors);
         hypervisor.close();
         await().atMost(Duration.ofSeconds(5))
                 .until(() -> Thread.getAllStackTraces().keySet().stream()
                         .noneMatch(thread -> thread.getName().startsWith("virtcontainers-qemu")));
-    }
-
-    private static long openDescriptors() throws IOException {
-        try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
-            return files.count();
-        }
     }
 
     @Test
@@ -286,7 +289,8 @@ class QemuLaunchVmTest {
                             directory.toString(),
                             shared.toString(),
                             image.kernel().toString(),
-                            image.initrd().toString())
+                            image.initrd().toString(),
+                            "scoped")
                     .redirectErrorStream(true)
                     .start();
             try {

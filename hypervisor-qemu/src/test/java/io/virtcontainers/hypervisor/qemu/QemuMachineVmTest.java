@@ -3,6 +3,7 @@ package io.virtcontainers.hypervisor.qemu;
 
 import static io.virtcontainers.hypervisor.qemu.TestGuest.NO_PHASES;
 import static io.virtcontainers.hypervisor.qemu.TestGuest.assertDead;
+import static io.virtcontainers.hypervisor.qemu.TestGuest.awaitConsole;
 import static io.virtcontainers.hypervisor.qemu.TestGuest.seconds;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -14,11 +15,6 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.VirtualMachine;
 import java.io.IOException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,12 +60,6 @@ class QemuMachineVmTest {
         return hypervisor.launch(TestGuest.config(directory, image, test), NO_PHASES, seconds(20));
     }
 
-    private static void awaitConsole(VirtualMachine machine, String text) {
-        await().atMost(Duration.ofSeconds(60))
-                .pollInterval(Duration.ofMillis(10))
-                .until(() -> machine.diagnostics().consoleTail().contains(text));
-    }
-
     @Test
     void bootsPlugsAndUnplugsDisksAndStops() throws Exception {
         Path disk = Files.write(directory.resolve("disk,with comma"), new byte[1 << 20]);
@@ -92,7 +82,7 @@ class QemuMachineVmTest {
         awaitConsole(machine, "DISKS: 0000:00:02.0/0000:01:01.0=vda 0000:00:02.0/0000:01:02.0=vdb.");
 
         machine.stop(seconds(10));
-        assertDead(machine.pid());
+        assertDead(machine.process().pid());
         assertThat(machine.onExit()).succeedsWithin(1, TimeUnit.SECONDS).isEqualTo("stopped");
         machine.stop(seconds(10));
     }
@@ -102,7 +92,7 @@ class QemuMachineVmTest {
         Path disk = Files.write(directory.resolve("disk"), new byte[1 << 20]);
         VirtualMachine machine = launch("");
         awaitConsole(machine, "GUEST READY");
-        for (int slot = DiskSlots.FIRST; slot <= DiskSlots.LAST; slot++) {
+        for (int slot = Disks.FIRST_SLOT; slot <= Disks.LAST_SLOT; slot++) {
             machine.addBlockDevice("disk" + slot, disk, true, seconds(5));
         }
         // The 30th disk after vda to vdz.
@@ -155,21 +145,15 @@ class QemuMachineVmTest {
     @Test
     void theAgentsPortCarriesBytesBothWays() throws IOException {
         VirtualMachine machine = launch("echo");
-        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            channel.connect(UnixDomainSocketAddress.of(machine.channel().unixSocket()));
-            // Written before the guest is up: it waits for it.
-            channel.write(ByteBuffer.wrap("hello".getBytes(StandardCharsets.UTF_8)));
-            ByteBuffer answer = ByteBuffer.allocate(5);
-            while (answer.hasRemaining() && channel.read(answer) >= 0) {}
-            assertThat(new String(answer.array(), StandardCharsets.UTF_8)).isEqualTo("hello");
-        }
+        // Written before the guest is up: it waits for it.
+        assertThat(TestGuest.echo(machine.channels().get(0).unixSocket())).isEqualTo("hello");
         machine.stop(seconds(10));
     }
 
     @Test
     void onExitTellsOfAKilledQemuWithinASecond() {
         VirtualMachine machine = launch("");
-        assertThat(ProcessHandle.of(machine.pid()).orElseThrow().destroyForcibly())
+        assertThat(ProcessHandle.of(machine.process().pid()).orElseThrow().destroyForcibly())
                 .isTrue();
         assertThat(machine.onExit())
                 .succeedsWithin(1, TimeUnit.SECONDS)
@@ -184,7 +168,7 @@ class QemuMachineVmTest {
             for (int i = 0; i < 512; i++) {
                 var unused = CompletableFuture.runAsync(busy::join);
             }
-            assertThat(ProcessHandle.of(machine.pid()).orElseThrow().destroyForcibly())
+            assertThat(ProcessHandle.of(machine.process().pid()).orElseThrow().destroyForcibly())
                     .isTrue();
             assertThat(machine.onExit()).succeedsWithin(1, TimeUnit.SECONDS);
         } finally {
@@ -200,7 +184,7 @@ class QemuMachineVmTest {
                 .asString()
                 .startsWith("guest panicked: ")
                 .contains("Kernel panic - not syncing: Attempted to kill init!");
-        assertDead(machine.pid());
+        assertDead(machine.process().pid());
         machine.stop(seconds(1));
     }
 
@@ -223,18 +207,19 @@ class QemuMachineVmTest {
         assertThat(tail.chars().filter(c -> c < ' ' && c != '\n' && c != '\t')).isEmpty();
         machine.addBlockDevice("disk", disk, true, seconds(10));
         machine.stop(seconds(10));
-        assertDead(machine.pid());
+        assertDead(machine.process().pid());
     }
 
     @Test
     void stopKillsAFrozenQemu() throws Exception {
         VirtualMachine machine = launch("");
-        assertThat(new ProcessBuilder("kill", "-STOP", Long.toString(machine.pid()))
+        assertThat(new ProcessBuilder(
+                                "kill", "-STOP", Long.toString(machine.process().pid()))
                         .start()
                         .waitFor())
                 .isZero();
         machine.stop(seconds(4));
-        assertDead(machine.pid());
+        assertDead(machine.process().pid());
         assertThat(machine.onExit()).succeedsWithin(1, TimeUnit.SECONDS);
     }
 
@@ -244,11 +229,11 @@ class QemuMachineVmTest {
         Thread.currentThread().interrupt();
         interrupted.stop(seconds(10));
         assertThat(Thread.interrupted()).isTrue();
-        assertDead(interrupted.pid());
+        assertDead(interrupted.process().pid());
 
         VirtualMachine late = launch("");
         late.stop(Deadline.after(Duration.ZERO));
-        assertDead(late.pid());
+        assertDead(late.process().pid());
     }
 
     @Test
@@ -259,6 +244,6 @@ class QemuMachineVmTest {
             stops[i] = CompletableFuture.runAsync(() -> machine.stop(seconds(10)), task -> new Thread(task).start());
         }
         assertThat(CompletableFuture.allOf(stops)).succeedsWithin(10, TimeUnit.SECONDS);
-        assertDead(machine.pid());
+        assertDead(machine.process().pid());
     }
 }

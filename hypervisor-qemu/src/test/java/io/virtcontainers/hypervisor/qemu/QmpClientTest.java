@@ -144,7 +144,8 @@ class QmpClientTest {
                 qemu.sendRaw(piece);
             }
         } catch (IOException closedMeanwhile) {
-            assertThat(closedMeanwhile).hasMessageContaining("Broken pipe");
+            // Which one depends on whether the client had read everything when it closed.
+            assertThat(closedMeanwhile.getMessage()).isIn("Broken pipe", "Connection reset by peer");
         }
         assertBroken("frame length");
     }
@@ -183,7 +184,8 @@ class QmpClientTest {
                         victim.sendRaw(mutate(seeds[random.nextInt(seeds.length)], random));
                     }
                 } catch (IOException closedMeanwhile) {
-                    assertThat(closedMeanwhile).hasMessageContaining("Broken pipe");
+                    // Which one depends on whether the client had read everything when it closed.
+                    assertThat(closedMeanwhile.getMessage()).isIn("Broken pipe", "Connection reset by peer");
                 }
                 victim.hangUp();
                 assertThat(victim.listener.closed()).succeedsWithin(5, TimeUnit.SECONDS);

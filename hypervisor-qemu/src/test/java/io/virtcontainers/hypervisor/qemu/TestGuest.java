@@ -2,6 +2,7 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import io.virtcontainers.Accelerator;
 import io.virtcontainers.HypervisorConfig;
@@ -9,8 +10,13 @@ import io.virtcontainers.MemorySize;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.Phases;
+import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,6 +54,8 @@ final class TestGuest {
             poweroff) $b poweroff -f ;;
             flood) while :; do $b cat /modules/0.ko; done ;;
             echo) exec 3<>/dev/vport0p1; $b head -c 5 <&3 >&3 ;;
+            ports) echo "PORTS:" $($b cat /sys/class/virtio-ports/*/name) ;;
+            chatty) for i in 1 2 3 4; do $b cat /modules/0.ko; done; exec 3<>/dev/vport0p1; $b head -c 5 <&3 >&3 ;;
             esac
             before=
             while :; do
@@ -121,14 +129,42 @@ final class TestGuest {
     }
 
     static VmConfig config(Path directory, GuestImage image, String test) {
+        return config(directory, image, test, false);
+    }
+
+    static VmConfig config(Path directory, GuestImage image, String test, boolean detached) {
         return new VmConfig(
                 "demo",
                 directory,
                 1,
                 MemorySize.mib(128),
+                detached,
                 HypervisorConfig.builder().accelerator(Accelerator.TCG).build(),
                 image,
                 test.isEmpty() ? List.of() : List.of("test=" + test));
+    }
+
+    /** Sends five bytes to a guest that answers them, which may be booting yet. */
+    static String echo(Path socket) throws IOException {
+        try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
+            channel.connect(UnixDomainSocketAddress.of(socket));
+            channel.write(ByteBuffer.wrap("hello".getBytes(StandardCharsets.UTF_8)));
+            ByteBuffer answer = ByteBuffer.allocate(5);
+            while (answer.hasRemaining() && channel.read(answer) >= 0) {}
+            return new String(answer.array(), StandardCharsets.UTF_8);
+        }
+    }
+
+    static void awaitConsole(VirtualMachine machine, String text) {
+        await().atMost(Duration.ofSeconds(60))
+                .pollInterval(Duration.ofMillis(10))
+                .until(() -> machine.diagnostics().consoleTail().contains(text));
+    }
+
+    static long openDescriptors() throws IOException {
+        try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
+            return files.count();
+        }
     }
 
     static Deadline seconds(long seconds) {

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.core;
+
+import io.virtcontainers.SandboxBusyException;
+import io.virtcontainers.VirtException;
+import io.virtcontainers.core.state.SandboxLocks;
+import io.virtcontainers.core.state.SandboxPlace;
+import io.virtcontainers.spi.Agent;
+import io.virtcontainers.spi.AgentConnector;
+import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestChannel;
+import io.virtcontainers.spi.VirtualMachine;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * This process's connection to one virtual machine, from its launch or from attaching to it until its end or
+ * {@link #release}: the machine, and the agent inside over a channel that no other process uses meanwhile. A machine that
+ * is started again is another session. Thread-safe.
+ */
+final class GuestSession {
+    private final SandboxPlace place;
+    private final VirtualMachine machine;
+    private final Consumer<String> onOutOfMemory;
+    private final Object readiness = new Object();
+    private boolean ready;
+    private volatile @Nullable Agent agent;
+    private SandboxLocks.@Nullable Lock channel;
+    private @Nullable VirtException ended;
+
+    /** @param onOutOfMemory learns which containers the guest's kernel killed a process in */
+    GuestSession(SandboxPlace place, VirtualMachine machine, Consumer<String> onOutOfMemory) {
+        this.place = place;
+        this.machine = machine;
+        this.onOutOfMemory = onOutOfMemory;
+    }
+
+    VirtualMachine machine() {
+        return machine;
+    }
+
+    /** The agent, if {@link #connect} was called. */
+    Optional<Agent> agent() {
+        return Optional.ofNullable(agent);
+    }
+
+    /** Begins to connect to the agent over a free channel, unless that has been done. Returns at once. */
+    synchronized Agent connect(AgentConnector agents) {
+        Agent known = agent;
+        if (known != null) {
+            return known;
+        }
+        if (ended != null) {
+            throw ended;
+        }
+        List<GuestChannel> channels = machine.channels();
+        for (int i = 0; i < channels.size(); i++) {
+            Optional<SandboxLocks.Lock> free = place.tryChannel(i);
+            if (free.isPresent()) {
+                channel = free.get();
+                Agent connecting = agents.connect(channels.get(i));
+                agent = connecting;
+                return connecting;
+            }
+        }
+        throw new SandboxBusyException(
+                "all " + channels.size() + " channels to the guest of sandbox " + place.id()
+                        + " are in use: close it in another process",
+                OptionalLong.empty());
+    }
+
+    /** As {@link #connect}, and waits until it answers. */
+    Agent ready(AgentConnector agents, Deadline deadline) {
+        Agent connecting = connect(agents);
+        synchronized (readiness) {
+            if (!ready) {
+                connecting.awaitReady(deadline);
+                connecting.onOutOfMemory(onOutOfMemory);
+                ready = true;
+            }
+        }
+        return connecting;
+    }
+
+    /** Fails all that waits for the guest, now and later, without dropping the machine. */
+    void abort(VirtException reason) {
+        synchronized (this) {
+            if (ended == null) {
+                ended = reason;
+            }
+        }
+        Agent connected = agent;
+        if (connected != null) {
+            connected.abort(reason);
+        }
+    }
+
+    /** Lets go of agent, channel and machine, whether it has ended or runs on. */
+    void release(VirtException reason) {
+        abort(reason);
+        Agent connected = agent;
+        if (connected != null) {
+            connected.close();
+        }
+        machine.release();
+        synchronized (this) {
+            if (channel != null) {
+                channel.close();
+                channel = null;
+            }
+        }
+    }
+}

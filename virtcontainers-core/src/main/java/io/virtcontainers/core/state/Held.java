@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.core.state;
+
+/**
+ * An entry of a sandbox's undo journal: something that it holds, or is about to acquire. The entry is on disk before the
+ * act, and leaves the journal when the undo has succeeded; undoing what was never acquired does nothing.
+ *
+ * @param kind what it is
+ * @param id the container or device that it belongs to; empty for the virtual machine
+ */
+public record Held(Kind kind, String id) {
+    /** In the order of acquisition; undone in the opposite one. */
+    public enum Kind {
+        /** The hypervisor's process, with the files in the directory {@code vm}. Its end is also the end of all below. */
+        VM,
+        /** A disk plugged into the virtual machine. */
+        DISK,
+        /** A container inside the guest. */
+        GUEST_CONTAINER
+    }
+
+    public static final Held VM = new Held(Kind.VM, "");
+
+    public static Held disk(String id) {
+        return new Held(Kind.DISK, id);
+    }
+
+    public static Held guestContainer(String id) {
+        return new Held(Kind.GUEST_CONTAINER, id);
+    }
+}

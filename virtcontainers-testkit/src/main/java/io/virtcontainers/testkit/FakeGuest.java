@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.testkit;
+
+import io.virtcontainers.AgentException;
+import io.virtcontainers.AlreadyExistsException;
+import io.virtcontainers.CancelledException;
+import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.NotFoundException;
+import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestChannel;
+import java.io.InterruptedIOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
+
+/**
+ * The inside of a fake machine, which all its agents share. It is a monitor: who needs the guest's processors waits on it
+ * while they are halted, and for ever when the machine has ended, as for a real guest. Thread-safe.
+ */
+final class FakeGuest {
+    private static final long FIRST_PID = 100;
+
+    private final Predicate<String> hasDisk;
+    private final FakeNetwork network = new FakeNetwork();
+    private final AtomicLong pids = new AtomicLong(FIRST_PID);
+    private final Map<String, FakeContainer> containers = new TreeMap<>();
+    private final Map<GuestChannel, FakeAgent> connections = new HashMap<>();
+    private boolean sandboxCreated;
+    private boolean halted;
+    private boolean ended;
+
+    /** @param hasDisk whether there is a disk at this address */
+    FakeGuest(Predicate<String> hasDisk) {
+        this.hasDisk = hasDisk;
+    }
+
+    FakeNetwork network() {
+        return network;
+    }
+
+    synchronized void halt(boolean halt) {
+        halted = halt;
+        notifyAll();
+    }
+
+    synchronized boolean isHalted() {
+        return halted;
+    }
+
+    synchronized boolean hasEnded() {
+        return ended;
+    }
+
+    void end() {
+        List<FakeContainer> lost;
+        synchronized (this) {
+            ended = true;
+            lost = List.copyOf(containers.values());
+            notifyAll();
+        }
+        lost.forEach(FakeContainer::vanish);
+    }
+
+    synchronized void wake() {
+        notifyAll();
+    }
+
+    /** Returns when the guest would answer this agent; each channel carries one connection at a time, others wait for it. */
+    synchronized void awaitAnswer(FakeAgent agent, Deadline deadline, String awaited) {
+        while (true) {
+            agent.requireConnected();
+            if (Thread.currentThread().isInterrupted()) {
+                throw new CancelledException("interrupted while waiting for " + awaited);
+            }
+            if (deadline.isExpired()) {
+                throw deadline.exceeded(awaited);
+            }
+            if (!halted && !ended && connections.computeIfAbsent(agent.channel(), free -> agent) == agent) {
+                return;
+            }
+            await(deadline, awaited);
+        }
+    }
+
+    /** Returns when the guest can work, for example let go of a disk, or has ended. */
+    synchronized void awaitWork(Deadline deadline, String awaited) {
+        while (halted && !ended) {
+            await(deadline, awaited);
+        }
+    }
+
+    @SuppressWarnings("WaitNotInLoop") // its callers loop
+    private synchronized void await(Deadline deadline, String awaited) {
+        if (deadline.isExpired()) {
+            throw deadline.exceeded(awaited);
+        }
+        try {
+            wait(Math.max(1, deadline.remaining().toMillis()));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancelledException("interrupted while waiting for " + awaited);
+        }
+    }
+
+    /** Returns when a process may run on. */
+    synchronized void awaitProcessor(BooleanSupplier stopped) throws InterruptedIOException {
+        while (halted || ended || stopped.getAsBoolean()) {
+            if (ended) {
+                throw new InterruptedIOException("the machine has ended");
+            }
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                throw new InterruptedIOException("the process was killed");
+            }
+        }
+    }
+
+    synchronized List<FakeAgent> connections() {
+        return List.copyOf(connections.values());
+    }
+
+    synchronized void disconnected(FakeAgent agent) {
+        connections.remove(agent.channel(), agent);
+        notifyAll();
+    }
+
+    synchronized void createSandbox() {
+        sandboxCreated = true;
+    }
+
+    synchronized List<String> containers() {
+        return List.copyOf(containers.keySet());
+    }
+
+    synchronized void create(ContainerConfig config, String rootfsDevice, FakeProgram program) {
+        if (!sandboxCreated) {
+            throw new AgentException("FAILED_PRECONDITION: no sandbox");
+        }
+        if (!hasDisk.test(rootfsDevice)) {
+            throw new AgentException("there is no disk at " + rootfsDevice);
+        }
+        if (containers.containsKey(config.id())) {
+            throw new AlreadyExistsException("container " + config.id() + " exists");
+        }
+        containers.put(config.id(), new FakeContainer(this, pids, config, program));
+    }
+
+    synchronized FakeContainer container(String id) {
+        return Optional.ofNullable(containers.get(id))
+                .orElseThrow(() -> new NotFoundException("there is no container " + id));
+    }
+
+    void remove(String id) {
+        FakeContainer removed;
+        synchronized (this) {
+            removed = containers.remove(id);
+        }
+        if (removed != null) {
+            removed.remove();
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.testkit;
+
+import io.virtcontainers.HypervisorException;
+import io.virtcontainers.VmDiedException;
+import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestChannel;
+import io.virtcontainers.spi.VmConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/** What all {@link FakeVirtualMachine}s of one sandbox directory have in common: the machine itself. Thread-safe. */
+final class FakeMachine {
+    private static final Map<Path, FakeMachine> RUNNING = new ConcurrentHashMap<>();
+    private static final int LAST_SLOT = 30;
+
+    private final VmConfig config;
+    private final Map<String, Disk> disks = new LinkedHashMap<>();
+    private final FakeGuest guest = new FakeGuest(this::hasDiskAt);
+    private final CompletableFuture<String> exit = new CompletableFuture<>();
+
+    private record Disk(Path image, int slot) {
+        String address() {
+            return String.format("02/%02x", slot);
+        }
+    }
+
+    private FakeMachine(VmConfig config) {
+        this.config = config;
+    }
+
+    static FakeMachine boot(VmConfig config) {
+        FakeMachine machine = new FakeMachine(config);
+        if (RUNNING.putIfAbsent(key(config.directory()), machine) != null) {
+            throw new HypervisorException("a machine runs in " + config.directory() + " already");
+        }
+        try {
+            Files.writeString(config.directory().resolve("fake-vm"), config.sandboxId());
+        } catch (IOException e) {
+            machine.end("never booted");
+            throw new HypervisorException("cannot write to " + config.directory() + ": " + e, e);
+        }
+        return machine;
+    }
+
+    static Optional<FakeMachine> in(Path directory) {
+        return Optional.ofNullable(RUNNING.get(key(directory)));
+    }
+
+    /** The guest of the machine whose channel this is; one that never answers if there is no such machine. */
+    static FakeGuest guestBehind(GuestChannel channel) {
+        Path directory = channel.unixSocket().toAbsolutePath().getParent();
+        Optional<FakeMachine> machine = directory == null ? Optional.empty() : in(directory);
+        return machine.map(found -> found.guest).orElseGet(() -> {
+            FakeGuest nobody = new FakeGuest(address -> false);
+            nobody.end();
+            return nobody;
+        });
+    }
+
+    private static Path key(Path directory) {
+        return directory.toAbsolutePath().normalize();
+    }
+
+    /** Ends it, unless it has ended. */
+    void end(String reason) {
+        RUNNING.remove(key(config.directory()), this);
+        guest.end();
+        exit.complete(reason);
+    }
+
+    CompletableFuture<String> exit() {
+        return exit;
+    }
+
+    VmConfig config() {
+        return config;
+    }
+
+    FakeGuest guest() {
+        return guest;
+    }
+
+    void requireAlive() {
+        if (exit.isDone()) {
+            throw new VmDiedException("the machine has ended: " + exit.join());
+        }
+    }
+
+    synchronized Map<String, Path> disks() {
+        return disks.entrySet().stream()
+                .collect(Collectors.toUnmodifiableMap(
+                        Map.Entry::getKey, disk -> disk.getValue().image()));
+    }
+
+    private synchronized boolean hasDiskAt(String address) {
+        return disks.values().stream().anyMatch(disk -> disk.address().equals(address));
+    }
+
+    synchronized String plug(String id, Path image) {
+        requireAlive();
+        if (disks.containsKey(id)) {
+            throw new HypervisorException("disk " + id + " is plugged in already");
+        }
+        if (!Files.isReadable(image)) {
+            throw new HypervisorException("cannot open the image " + image + " of disk " + id);
+        }
+        int slot = IntStream.rangeClosed(1, LAST_SLOT)
+                .filter(candidate -> disks.values().stream().noneMatch(disk -> disk.slot() == candidate))
+                .findFirst()
+                .orElseThrow(() -> new HypervisorException("no free slot for another disk"));
+        Disk disk = new Disk(image, slot);
+        disks.put(id, disk);
+        return disk.address();
+    }
+
+    void unplug(String id, Deadline deadline) {
+        guest.awaitWork(deadline, "the release of disk " + id + " by the guest");
+        requireAlive();
+        synchronized (this) {
+            disks.remove(id);
+        }
+    }
+}

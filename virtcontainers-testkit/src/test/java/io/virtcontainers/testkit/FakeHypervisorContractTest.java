@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.testkit;
+
+import io.virtcontainers.spi.Hypervisor;
+import io.virtcontainers.spi.VirtualMachine;
+import io.virtcontainers.spi.VmConfig;
+import java.nio.file.Path;
+
+class FakeHypervisorContractTest extends HypervisorTck {
+    @Override
+    protected Hypervisor hypervisor() {
+        return new FakeHypervisor();
+    }
+
+    @Override
+    protected VmConfig config(Path directory, boolean detached) {
+        return TestMachines.config(directory, detached);
+    }
+
+    @Override
+    protected VmConfig failingConfig(Path directory) {
+        return config(directory.resolve("missing"), false);
+    }
+
+    @Override
+    protected Path diskImage() {
+        return TestMachines.DISK;
+    }
+
+    @Override
+    protected boolean hasOwnProcess() {
+        return false;
+    }
+
+    @Override
+    protected void kill(VirtualMachine machine) {
+        ((FakeVirtualMachine) machine).die("killed by signal 9");
+    }
+}
