@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::sandbox::{Agent, BootResult};
 use crate::status::{Result, Status};
 use crate::uevent::Uevents;
-use crate::{log, modules, paths, port, ports, sys};
+use crate::{log, modules, online, paths, pidns, port, ports, sys};
 use nix::mount::{mount, MsFlags};
 use nix::sys::reboot::{reboot, RebootMode};
 use std::fs::{self, OpenOptions};
@@ -22,6 +22,12 @@ const MAX_FILES: u64 = 65_536;
 const MAX_BLOCKING_THREADS: usize = 16;
 
 pub fn main() {
+    if std::env::args_os()
+        .next()
+        .map_or(false, |name| name == pidns::NAME)
+    {
+        pidns::hold();
+    }
     if std::process::id() != 1 {
         eprintln!(
             "virtcontainers-agent is the init process of a sandbox VM and runs as PID 1 only"
@@ -173,6 +179,7 @@ fn later(config: &Config) -> Result<()> {
     let root = config.root.to_string_lossy();
     mount_at("tmpfs", &root, MsFlags::empty(), "mode=0700")?;
     enable_controllers();
+    online::memory_automatically();
     if let Err(error) = sys::loopback_up() {
         warning!("loopback interface: {error}");
     }

@@ -5,15 +5,17 @@
 //! their runs of the runtime. `state` is held for moments only and never across an await.
 
 use crate::config::Config;
+use crate::hooks::{Hooks, Point};
 use crate::namespace::Shared;
 use crate::oci_linux;
 use crate::oom::Oom;
 use crate::process::{Process, Wiring};
 use crate::proto::grpc;
+use crate::reaper::Exit;
 use crate::runtime::Runtime;
 use crate::status::{Code, Result, Status};
 use crate::storage::Storages;
-use crate::{ids, oci, paths, sys, sysctl};
+use crate::{cgroup, device, ids, oci, paths, resolver, sys, sysctl};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::path::PathBuf;
@@ -53,6 +55,8 @@ pub struct Context {
     pub runtime: Runtime,
     pub storages: Storages,
     pub oom: Arc<Oom>,
+    /// Those of the present sandbox.
+    pub hooks: Mutex<Arc<Hooks>>,
 }
 
 pub struct Container {
@@ -62,19 +66,24 @@ pub struct Container {
     pub state: Mutex<State>,
     /// The init process as specified, the base of every exec.
     pub process: grpc::Process,
-    bundle: PathBuf,
+    /// What hooks are told of the container.
+    version: String,
+    annotations: HashMap<String, String>,
+    /// Whether other containers are in its PID namespace; then the end of its init ends no other.
+    pub shares_pids: bool,
+    pub(crate) bundle: PathBuf,
     pub cgroup: PathBuf,
 }
 
 pub struct State {
     /// Never `Stopped`: that follows from the end of the init process.
-    phase: Phase,
+    pub(crate) phase: Phase,
     pub processes: HashMap<String, Arc<Process>>,
     /// Execs that the runtime is working on.
     pub starting: HashSet<String>,
     reported: VecDeque<String>,
-    storages: Vec<PathBuf>,
-    removed: bool,
+    pub(crate) storages: Vec<PathBuf>,
+    pub(crate) removed: bool,
 }
 
 impl State {
@@ -132,6 +141,9 @@ impl Container {
                 removed: false,
             }),
             process: process.unwrap_or_default(),
+            version: spec.map_or(String::new(), |spec| spec.version.clone()),
+            annotations: spec.map_or(HashMap::new(), |spec| spec.annotations.clone()),
+            shares_pids: request.sandbox_pidns,
             bundle: context.config.containers().join(&id),
             cgroup: context.config.cgroup.join(cgroup.trim_start_matches('/')),
             context,
@@ -168,16 +180,21 @@ impl Container {
 
     async fn try_create(
         self: &Arc<Self>,
-        request: grpc::CreateContainerRequest,
+        mut request: grpc::CreateContainerRequest,
         shared: Option<Shared>,
     ) -> Result<()> {
+        if !request.devices.is_empty() {
+            let limit = self.context.config.hotplug_timeout;
+            let resolve = move || device::resolve(&mut request, limit).map(|()| request);
+            request = blocking(resolve).await?;
+        }
         let spec = request
             .oci
             .as_ref()
             .ok_or_else(|| Status::invalid("the request has no OCI specification"))?;
         let json = oci::container_spec(spec, &self.id, shared.as_ref())?;
         let this = self.clone();
-        blocking(move || this.prepare(&request, &json)).await?;
+        blocking(move || this.prepare(&request, json)).await?;
         let context = &self.context;
         let mut wiring = Wiring::new(&self.process, &context.runtime, context.config.pipe_size)?;
         let (extra, streams) = wiring.for_runtime();
@@ -188,19 +205,24 @@ impl Container {
         ];
         arguments.extend(extra);
         let (pid, exit) = context.runtime.launch(arguments, &self.id, streams).await?;
-        let process = wiring.connect(pid, exit)?;
+        let process = wiring.connect(pid, exit.clone())?;
         if let Err(status) = context.oom.watch(&self.id, &self.cgroup) {
             warning!("{status}");
         }
-        let mut state = sys::lock(&self.state);
-        state.processes.insert(self.id.clone(), Arc::new(process));
-        Ok(())
+        let id = self.id.clone();
+        sys::lock(&self.state)
+            .processes
+            .insert(id, Arc::new(process));
+        if self.shares_pids {
+            tokio::spawn(end_all(exit, self.cgroup.clone()));
+        }
+        self.run_hooks(Point::Prestart, "created", pid).await
     }
 
     fn prepare(
         &self,
         request: &grpc::CreateContainerRequest,
-        json: &serde_json::Value,
+        mut json: serde_json::Value,
     ) -> Result<()> {
         let config = &self.context.config;
         let describe = |error| Status::io("write the bundle", &error);
@@ -226,6 +248,7 @@ impl Container {
                 }
             }
         }
+        resolver::add(&mut json, &config.sandbox(), &root);
         fs::write(self.bundle.join("config.json"), json.to_string()).map_err(describe)
     }
 
@@ -234,7 +257,24 @@ impl Container {
         self.require("start", Phase::Created)?;
         self.context.runtime.start(&self.id).await?;
         self.set_phase(Phase::Running);
+        let pid = self.find("")?.pid;
+        if let Err(status) = self.run_hooks(Point::Poststart, "running", pid).await {
+            warning!("container {}: {status}", self.id);
+        }
         Ok(())
+    }
+
+    pub(crate) async fn run_hooks(&self, point: Point, status: &str, pid: i32) -> Result<()> {
+        let version = match self.version.as_str() {
+            "" => "1.0.0",
+            version => version,
+        };
+        let state = serde_json::json!({
+            "ociVersion": version, "id": self.id, "status": status, "pid": pid,
+            "bundle": self.bundle, "annotations": self.annotations,
+        });
+        let hooks = sys::lock(&self.context.hooks).clone();
+        hooks.run(point, &self.context.runtime.reaper, &state).await
     }
 
     pub fn require(&self, action: &str, wanted: Phase) -> Result<()> {
@@ -285,68 +325,12 @@ impl Container {
             state.forget_one();
         }
     }
+}
 
-    /// Ends and forgets the container; can be repeated after a failure.
-    pub async fn remove(self: &Arc<Self>) -> Result<()> {
-        if self.phase() == Phase::Creating {
-            // A creation runs to its end, also when its caller has gone: then there is what to remove.
-            drop(self.operation.write().await);
-        }
-        if self.phase() == Phase::Creating {
-            return Err(Status::precondition(format!(
-                "container {} is being created",
-                self.id
-            )));
-        }
-        // Before the lock: an exec that holds it may wait for a process that is to die.
-        let init = self.find("").ok();
-        if init.is_some() && self.phase() != Phase::Stopped {
-            self.signal_all(libc::SIGKILL)?;
-        }
-        let _operation = self.operation.write().await;
-        if sys::lock(&self.state).removed {
-            return Err(Status::not_found(format!(
-                "container {} has just been removed",
-                self.id
-            )));
-        }
-        self.set_phase(Phase::Removing);
-        if let Some(init) = init {
-            init.exit.wait().await;
-        }
-        self.clear(false).await
-    }
-
-    async fn clear(self: &Arc<Self>, failed: bool) -> Result<()> {
-        self.context.oom.forget(&self.id);
-        let arguments = vec!["delete".into(), "--force".into(), self.id.clone().into()];
-        // After a failed creation there may be nothing to delete, which the runtime calls an error.
-        match self.context.runtime.run(arguments).await {
-            Err(status) if !failed => return Err(status),
-            _ => (),
-        }
-        let this = self.clone();
-        blocking(move || this.release()).await?;
-        let mut state = sys::lock(&self.state);
-        state.processes.clear();
-        state.removed = true;
-        Ok(())
-    }
-
-    fn release(&self) -> Result<()> {
-        let config = &self.context.config;
-        loop {
-            // In reverse order: a storage may lie on the one before it.
-            let point = match sys::lock(&self.state).storages.last() {
-                Some(point) => point.clone(),
-                None => break,
-            };
-            self.context.storages.release(config, &point)?;
-            sys::lock(&self.state).storages.pop();
-        }
-        paths::remove_tree(&config.root, &self.bundle)
-            .map_err(|error| Status::io("remove the bundle", &error))
-    }
+/// What else is in a container ends with its init, as the kernel does it in a namespace of its own.
+async fn end_all(exit: Exit, cgroup: PathBuf) {
+    exit.wait().await;
+    let _ = cgroup::write(&cgroup, "cgroup.kill", "1");
 }
 
 /// Runs a function that blocks, away from the thread that serves the channel.

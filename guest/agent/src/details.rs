@@ -2,7 +2,7 @@
 //! What the agent and its kernel can do, for GetGuestDetails.
 
 use crate::proto::grpc::{AgentDetails, GuestDetailsRequest, GuestDetailsResponse};
-use crate::{storage, sys};
+use crate::{device, storage, sys};
 use std::fs;
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub fn of_guest(request: &GuestDetailsRequest) -> GuestDetailsResponse {
         agent_details: Some(AgentDetails {
             version: VERSION.into(),
             init_daemon: std::process::id() == 1,
-            device_handlers: Vec::new(),
+            device_handlers: device::DRIVERS.map(String::from).to_vec(),
             storage_handlers: storage::DRIVERS.map(String::from).to_vec(),
             supports_seccomp: sys::has_seccomp(),
         }),

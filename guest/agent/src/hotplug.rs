@@ -100,6 +100,46 @@ pub fn await_block_device(source: &str, limit: Duration) -> Result<PathBuf> {
     wait(&format!("block device {source}"), limit, look)
 }
 
+/// Blocks the thread until the disk `id:lun` of a SCSI controller is there.
+pub fn await_scsi_disk(source: &str, limit: Duration) -> Result<PathBuf> {
+    let (id, lun) = parse_scsi(source)?;
+    let hosts = fs::read_dir("/sys/class/scsi_host").into_iter().flatten();
+    for host in hosts.flatten() {
+        if let Err(error) = fs::write(host.path().join("scan"), format!("0 {id} {lun}")) {
+            debug!("scan of {}: {error}", host.path().display());
+        }
+    }
+    wait(&format!("SCSI disk {source}"), limit, || {
+        let disk = scsi_disk(Path::new("/sys/bus/scsi/devices"), id, lun)?;
+        block_device(Path::new("/dev").join(disk))
+    })
+}
+
+fn parse_scsi(text: &str) -> Result<(u16, u16)> {
+    let number = |text: &str| {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|_| digits)
+    };
+    text.split_once(':')
+        .and_then(|(id, lun)| Some((number(id)?, number(lun)?)))
+        .ok_or_else(|| Status::invalid(format!("SCSI address {text:?} is not id:lun")))
+}
+
+/// The directory of a disk is named host:channel:id:lun; the channel of virtio-scsi is 0.
+fn scsi_disk(devices: &Path, id: u16, lun: u16) -> Option<String> {
+    let suffix = format!(":0:{id}:{lun}");
+    fs::read_dir(devices).ok()?.flatten().find_map(|entry| {
+        if !entry.file_name().to_str()?.ends_with(&suffix) {
+            return None;
+        }
+        let disk = fs::read_dir(entry.path().join("block"))
+            .ok()?
+            .flatten()
+            .next()?;
+        disk.file_name().into_string().ok()
+    })
+}
+
 /// Blocks the thread until `look` finds what is being plugged in.
 pub fn wait<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> Result<T> {
     if let Some(found) = look() {
@@ -155,6 +195,19 @@ mod tests {
         assert_eq!(disk("02/11").as_deref(), Some("vdc"));
         assert_eq!(disk("02/02"), None);
         assert_eq!(disk("01"), None);
+    }
+
+    #[test]
+    fn scsi_disks_are_found_by_id_and_lun() {
+        assert_eq!(parse_scsi("1:22"), Ok((1, 22)));
+        for bad in ["", "1", "1:", ":1", "1:2:3", "+1:2", "1:65536"] {
+            assert!(parse_scsi(bad).is_err(), "{bad}");
+        }
+        let devices = TempDir::new();
+        fs::create_dir_all(devices.path().join("2:0:1:2/block/sdb")).unwrap();
+        fs::create_dir_all(devices.path().join("2:0:11:2/block/sdc")).unwrap();
+        assert_eq!(scsi_disk(devices.path(), 1, 2).as_deref(), Some("sdb"));
+        assert_eq!(scsi_disk(devices.path(), 1, 1), None);
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub enum Level {
     Warn,
     Info,
     Debug,
+    /// Written whatever the level, while tracing is on.
+    Trace,
 }
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Warn as u8);
@@ -45,6 +47,7 @@ pub fn write(level: Level, text: &str) {
         Level::Warn => "agent warning: ",
         Level::Info => "agent info: ",
         Level::Debug => "agent debug: ",
+        Level::Trace => "agent trace: ",
     });
     for c in text.chars() {
         // A line break in a message would look like a line of somebody else on the console.

@@ -98,14 +98,15 @@ pub fn parse(options: &[String]) -> Result<Options> {
 /// Mounts, and undoes the mount if a later step of it fails.
 pub fn perform(source: &str, target: &Path, fstype: &str, options: &Options) -> Result<()> {
     let fail = |errno| {
-        let data = &options.data;
-        Status::errno(
-            format!(
-                "mount of {source} as {fstype} with {:?} {data:?}",
-                options.flags
-            ),
-            errno,
-        )
+        if errno == nix::errno::Errno::ENODEV {
+            return Status::precondition(format!("the guest has no file system {fstype}"));
+        }
+        let (flags, data) = (options.flags, &options.data);
+        let action = format!("mount of {source} as {fstype} with {flags:?} {data:?}");
+        match errno {
+            nix::errno::Errno::EINVAL => Status::invalid(format!("{action}: {}", errno.desc())),
+            _ => Status::errno(action, errno),
+        }
     };
     mount(
         Some(source),

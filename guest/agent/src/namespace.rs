@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The IPC and UTS namespaces that all containers of the sandbox share, kept alive by bind mounts.
+//! For that of PIDs see `pidns`.
 
 use crate::mount;
 use crate::paths;
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 pub struct Shared {
     pub ipc: PathBuf,
     pub uts: PathBuf,
+    /// Only for containers that are to share it; it is not made nor removed here.
+    pub pid: Option<PathBuf>,
 }
 
 /// Blocks the thread. On failure nothing is left.
@@ -22,6 +25,7 @@ pub fn create(directory: &Path, hostname: &str) -> Result<Shared> {
     let shared = Shared {
         ipc: directory.join("ipc"),
         uts: directory.join("uts"),
+        pid: None,
     };
     let (worker, name) = (shared.clone(), hostname.to_string());
     // Only a thread of its own can leave the agent's namespaces and end.

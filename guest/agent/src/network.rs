@@ -6,7 +6,7 @@ use crate::container::blocking;
 use crate::proto::{grpc, types};
 use crate::sandbox::Agent;
 use crate::status::{Result, Status};
-use crate::{link, neighbor, route};
+use crate::{link, link_update, neighbor, route};
 
 impl Agent {
     async fn on_network<T: Send + 'static>(
@@ -26,7 +26,7 @@ impl Agent {
             .interface
             .ok_or_else(|| Status::invalid("the request has no interface"))?;
         let limit = self.config().hotplug_timeout;
-        self.on_network(move || link::update(&interface, limit))
+        self.on_network(move || link_update::update(&interface, limit))
             .await
     }
 

@@ -83,7 +83,11 @@ pub fn cgroup_path(wanted: &str, id: &str) -> Result<String> {
 }
 
 fn namespaces(linux: &grpc::Linux, shared: Option<&Shared>) -> Result<Value> {
-    let mut list = vec![json!({"type": "pid"}), json!({"type": "mount"})];
+    let pid = match shared.and_then(|shared| shared.pid.as_ref()) {
+        Some(path) => json!({"type": "pid", "path": path}),
+        None => json!({"type": "pid"}),
+    };
+    let mut list = vec![pid, json!({"type": "mount"})];
     if let Some(shared) = shared {
         list.push(json!({"type": "ipc", "path": shared.ipc}));
         list.push(json!({"type": "uts", "path": shared.uts}));
@@ -190,6 +194,7 @@ mod tests {
         let shared = Shared {
             ipc: "/ns/ipc".into(),
             uts: "/ns/uts".into(),
+            pid: None,
         };
         let part = grpc::Linux {
             namespaces: ["pid", "network", "ipc", "uts", "mount", "cgroup"]

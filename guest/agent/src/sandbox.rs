@@ -6,16 +6,18 @@
 
 use crate::config::Config;
 use crate::container::{blocking, Container, Context};
+use crate::hooks::Hooks;
 use crate::namespace::{self, Shared};
 use crate::oom::{self, Oom};
 use crate::proto::grpc;
 use crate::runtime::Runtime;
 use crate::status::{Result, Status};
 use crate::storage::Storages;
-use crate::{modules, paths, sys};
+use crate::{modules, paths, pidns, resolver, sys};
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{watch, RwLock};
@@ -27,6 +29,11 @@ pub struct Agent {
     context: Arc<Context>,
     boot: watch::Receiver<BootResult>,
     gate: RwLock<()>,
+    pids: pidns::Held,
+    /// Held by what puts hardware to use, and by what writes files.
+    pub(crate) plugging: tokio::sync::Mutex<()>,
+    pub(crate) copying: tokio::sync::Mutex<()>,
+    pub(crate) tracing: AtomicBool,
     /// Held by what changes or reads the network.
     pub(crate) network: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -53,9 +60,14 @@ impl Agent {
                 runtime,
                 storages: Storages::default(),
                 oom: Arc::new(Oom::default()),
+                hooks: Default::default(),
             }),
             boot,
             gate: RwLock::new(()),
+            pids: Default::default(),
+            plugging: Default::default(),
+            copying: Default::default(),
+            tracing: AtomicBool::new(false),
             network: Default::default(),
             state: Mutex::default(),
         })
@@ -80,16 +92,6 @@ impl Agent {
     }
 
     pub async fn create_sandbox(&self, request: grpc::CreateSandboxRequest) -> Result<()> {
-        if request.sandbox_pidns {
-            return Err(Status::unimplemented(
-                "sandbox_pidns: a PID namespace shared by the sandbox is not supported yet",
-            ));
-        }
-        if !request.guest_hook_path.is_empty() {
-            return Err(Status::unimplemented(
-                "guest_hook_path: guest hooks are not supported",
-            ));
-        }
         let bad = |c: char| c.is_control() || c.is_whitespace();
         if request.hostname.len() > 64 || request.hostname.contains(bad) {
             return Err(Status::invalid(format!(
@@ -103,7 +105,15 @@ impl Agent {
         }
         self.booted().await?;
         let context = self.context.clone();
+        let share_pids = request.sandbox_pidns;
         let sandbox = blocking(move || make_sandbox(&context, &request)).await?;
+        if share_pids && self.config().guest {
+            if let Err(status) = self.pids.path(&self.context).await {
+                let context = self.context.clone();
+                blocking(move || unmake_sandbox(&context, &sandbox)).await?;
+                return Err(status);
+            }
+        }
         sys::lock(&self.state).sandbox = Some(sandbox);
         Ok(())
     }
@@ -120,6 +130,7 @@ impl Agent {
             container.remove().await?;
             sys::lock(&self.state).containers.remove(&container.id);
         }
+        self.pids.remove(&self.context).await;
         let sandbox = sys::lock(&self.state).sandbox.clone();
         let context = self.context.clone();
         blocking(move || {
@@ -137,21 +148,18 @@ impl Agent {
     }
 
     pub async fn create_container(&self, request: grpc::CreateContainerRequest) -> Result<()> {
-        if request.sandbox_pidns || request.agent_pidns {
+        if request.agent_pidns {
             return Err(Status::unimplemented(
-                "sandbox_pidns and agent_pidns: shared PID namespaces are not supported yet",
+                "agent_pidns: containers do not see the agent",
             ));
-        }
-        if let Some(device) = request.devices.first() {
-            return Err(Status::unimplemented(format!(
-                "device {}: devices of type {:?} are not supported yet",
-                device.container_path, device.r#type
-            )));
         }
         let container = Arc::new(Container::new(self.context.clone(), &request)?);
         let _gate = self.gate.read().await;
-        let shared = self.sandbox()?.shared;
+        let mut shared = self.sandbox()?.shared;
         self.booted().await?;
+        if let Some(shared) = shared.as_mut().filter(|_| request.sandbox_pidns) {
+            shared.pid = Some(self.pids.path(&self.context).await?);
+        }
         let id = container.id.clone();
         {
             let mut state = sys::lock(&self.state);
@@ -240,6 +248,9 @@ fn fill_sandbox(
         let directory = config.private.join("ns");
         sandbox.shared = Some(namespace::create(&directory, &request.hostname)?);
     }
+    if !request.guest_hook_path.is_empty() {
+        *sys::lock(&context.hooks) = Arc::new(Hooks::find(&request.guest_hook_path)?);
+    }
     for storage in &request.storages {
         sandbox
             .storages
@@ -248,7 +259,7 @@ fn fill_sandbox(
     if !request.dns.is_empty() {
         let mut text = request.dns.join("\n");
         text.push('\n');
-        fs::write(config.sandbox().join("resolv.conf"), text)
+        fs::write(config.sandbox().join(resolver::FILE), text)
             .map_err(|error| Status::io("write resolv.conf", &error))?;
     }
     Ok(())
@@ -256,6 +267,7 @@ fn fill_sandbox(
 
 fn unmake_sandbox(context: &Context, sandbox: &Sandbox) -> Result<()> {
     let config = &context.config;
+    *sys::lock(&context.hooks) = Default::default();
     context.storages.release_all(config)?;
     if let Some(shared) = &sandbox.shared {
         namespace::remove(shared);

@@ -9,7 +9,7 @@ use crate::proto::grpc::{self, health_check_response::ServingStatus};
 use crate::sandbox::Agent;
 use crate::server::{Answer, Service};
 use crate::status::{Result, Status};
-use crate::{clock, details, rng};
+use crate::{clock, details, machine, rng};
 use bytes::Bytes;
 use prost::Message;
 use std::future::Future;
@@ -18,7 +18,12 @@ use std::sync::Arc;
 impl Service for Agent {
     fn call(self: Arc<Self>, path: &str, message: Bytes) -> Answer {
         let path = path.to_string();
-        Box::pin(async move { dispatch(self, &path, message).await })
+        Box::pin(async move {
+            let begin = self.begin_trace();
+            let result = dispatch(self, &path, message).await;
+            machine::end_trace(begin, &path, &result);
+            result
+        })
     }
 }
 
@@ -172,6 +177,28 @@ async fn call(agent: Arc<Agent>, method: &str, message: Bytes) -> Result<Frame> 
         "AddARPNeighbors" => {
             let request = decode(message)?;
             done(async move { agent.add_neighbors(request).await }).await
+        }
+        "OnlineCPUMem" => {
+            let request = decode(message)?;
+            done(async move { agent.online_cpu_mem(request).await }).await
+        }
+        "MemHotplugByProbe" => {
+            let request = decode(message)?;
+            done(async move { agent.probe_memory(request).await }).await
+        }
+        "CopyFile" => {
+            let request = decode(message)?;
+            done(async move { agent.copy_file(request).await }).await
+        }
+        "StartTracing" => {
+            decode::<grpc::StartTracingRequest>(message)?;
+            agent.set_tracing(true);
+            empty()
+        }
+        "StopTracing" => {
+            decode::<grpc::StopTracingRequest>(message)?;
+            agent.set_tracing(false);
+            empty()
         }
         "GetGuestDetails" => Frame::message(&details::of_guest(&decode(message)?)),
         "ReseedRandomDev" => {

@@ -24,7 +24,7 @@ impl Container {
             return self.signal_all(signal);
         }
         let signal = if exec_id == self.id {
-            effective_signal(process.pid, signal)
+            self.effective_signal(process.pid, signal)
         } else {
             signal
         };
@@ -49,18 +49,18 @@ impl Container {
                 let _ = sys::kill(pid, signal);
             }
         }
-        self.send(&init, effective_signal(init.pid, signal))
+        self.send(&init, self.effective_signal(init.pid, signal))
     }
-}
 
-/// The init of a PID namespace ignores SIGTERM unless it has a handler, and would never end.
-fn effective_signal(pid: i32, signal: i32) -> i32 {
-    if signal != libc::SIGTERM {
-        return signal;
-    }
-    match fs::read_to_string(format!("/proc/{pid}/status")) {
-        Ok(status) if !catches(&status, signal) => libc::SIGKILL,
-        _ => signal,
+    /// The init of a PID namespace ignores SIGTERM unless it has a handler, and would never end.
+    fn effective_signal(&self, pid: i32, signal: i32) -> i32 {
+        if signal != libc::SIGTERM || self.shares_pids {
+            return signal;
+        }
+        match fs::read_to_string(format!("/proc/{pid}/status")) {
+            Ok(status) if !catches(&status, signal) => libc::SIGKILL,
+            _ => signal,
+        }
     }
 }
 

@@ -3,16 +3,27 @@
 //! last one unmounts it and removes what had to be made for it. All functions block the thread.
 
 use crate::config::Config;
+use crate::hugepages::Pages;
 use crate::mount::{self, Options};
 use crate::paths::{self, Directory};
 use crate::proto::grpc::Storage;
 use crate::status::{Result, Status};
-use crate::{hotplug, sys};
+use crate::{hotplug, hugepages, sys};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-pub const DRIVERS: [&str; 4] = ["blk", "overlayfs", "ephemeral", "local"];
+pub const DRIVERS: [&str; 9] = [
+    "blk",
+    "mmioblk",
+    "scsi",
+    "nvdimm",
+    "9p",
+    "virtio-fs",
+    "overlayfs",
+    "ephemeral",
+    "local",
+];
 
 struct Entry {
     storage: Storage,
@@ -21,6 +32,7 @@ struct Entry {
     /// Directories made for the mount, parents first; `trees` may have been filled by a container.
     made: Vec<PathBuf>,
     trees: Vec<PathBuf>,
+    huge_pages: Option<Pages>,
 }
 
 #[derive(Default)]
@@ -44,11 +56,15 @@ impl Storages {
         let point = paths::confined("mount point", &config.root, &storage.mount_point)?;
         let options = mount::parse(&storage.options)?;
         let source = match storage.driver.as_str() {
-            "blk" => {
+            "blk" | "mmioblk" | "nvdimm" => {
                 let device = hotplug::await_block_device(&storage.source, config.hotplug_timeout)?;
                 device.to_string_lossy().into_owned()
             }
-            "overlayfs" | "ephemeral" | "local" => storage.source.clone(),
+            "scsi" => {
+                let device = hotplug::await_scsi_disk(&storage.source, config.hotplug_timeout)?;
+                device.to_string_lossy().into_owned()
+            }
+            "9p" | "virtio-fs" | "overlayfs" | "ephemeral" | "local" => storage.source.clone(),
             other => {
                 return Err(Status::unimplemented(format!(
                     "storage driver {other:?} is not supported, only {}",
@@ -107,6 +123,9 @@ impl Entry {
         if self.mounted {
             mount::unmount(point)?;
         }
+        if let Some(pages) = self.huge_pages {
+            pages.give_back(Path::new(hugepages::POOLS));
+        }
         for tree in &self.trees {
             if let Err(error) = paths::remove_tree(&config.root, tree) {
                 warning!("removal of {}: {error}", tree.display());
@@ -132,6 +151,7 @@ fn make(
         mounted: false,
         made: Vec::new(),
         trees: Vec::new(),
+        huge_pages: None,
     };
     let result = fill(&mut entry, config, point, source, options);
     if let Err(status) = result {
@@ -163,7 +183,10 @@ fn fill(
     let fstype = match (driver.as_str(), entry.storage.fstype.as_str()) {
         ("overlayfs", "" | "overlay") => "overlay",
         ("ephemeral", "" | "tmpfs") => "tmpfs",
-        ("blk", name) if !name.is_empty() => name,
+        ("ephemeral", "hugetlbfs") => "hugetlbfs",
+        ("9p", "" | "9p") => "9p",
+        ("virtio-fs", "" | "virtiofs") => "virtiofs",
+        ("blk" | "mmioblk" | "scsi" | "nvdimm", name) if !name.is_empty() => name,
         (_, other) => {
             return Err(Status::invalid(format!(
                 "file system type {other:?} does not suit the driver"
@@ -171,6 +194,11 @@ fn fill(
         }
     }
     .to_string();
+    if fstype == "hugetlbfs" {
+        let pages = Pages::parse(&options.data)?;
+        pages.reserve(Path::new(hugepages::POOLS))?;
+        entry.huge_pages = Some(pages);
+    }
     let target = entry.directory(config, point)?;
     mount::perform(source, &target.stable_path(), &fstype, &options)?;
     entry.mounted = true;
@@ -285,7 +313,10 @@ mod tests {
         let config = config(&root);
         let storages = Storages::default();
         let code = |storage: &Storage| storages.add(&config, storage).unwrap_err().code;
-        assert_eq!(code(&storage(&config, "9p", "a", &[])), Code::Unimplemented);
+        assert_eq!(
+            code(&storage(&config, "nfs", "a", &[])),
+            Code::Unimplemented
+        );
         assert_eq!(
             code(&storage(&config, "local", "../a", &[])),
             Code::InvalidArgument

@@ -176,3 +176,16 @@ pub fn kill(pid: i32, signal: i32) -> nix::Result<()> {
     // SAFETY: kill takes two numbers and touches no memory of ours.
     Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
 }
+
+/// Lets no process without privileges look into this one, nor anyone dump it.
+pub fn hide_process() {
+    // SAFETY: PR_SET_DUMPABLE takes one number and touches no memory of ours.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+}
+
+/// The kernel reaps the children of this process from now on.
+pub fn ignore_children() {
+    use nix::sys::signal::{signal, SigHandler, Signal};
+    // SAFETY: no handler is installed, so nothing of ours can run in a signal's context.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) };
+}

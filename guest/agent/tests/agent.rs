@@ -332,12 +332,15 @@ async fn unusable_creations_are_refused() {
         assert_eq!(code(&client, "CreateContainer", bad).await, 3);
     }
     let mut pidns = good.clone();
-    pidns.sandbox_pidns = true;
+    pidns.agent_pidns = true;
     let mut device = good.clone();
-    device.devices = vec![Device::default()];
+    device.devices = vec![Device {
+        r#type: "vfio".into(),
+        ..Default::default()
+    }];
     let mut storage = good.clone();
     storage.storages = vec![Storage {
-        driver: "9p".into(),
+        driver: "nfs".into(),
         mount_point: guest.root.join("shared/x").to_str().unwrap().into(),
         ..Default::default()
     }];
@@ -497,6 +500,116 @@ async fn an_end_that_is_known_is_told_before_a_later_health_check() {
     call(&client, "RemoveContainer", remove("d")).await;
 }
 
+fn pause(id: &str) -> PauseContainerRequest {
+    PauseContainerRequest {
+        container_id: id.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_paused_container_takes_no_exec_and_can_be_removed() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    let cgroup = guest.root.join("cgroup/c");
+    // A directory in the place of this file keeps it from being written.
+    fs::create_dir_all(cgroup.join("cgroup.kill")).unwrap();
+    let say = |frozen| fs::write(cgroup.join("cgroup.events"), format!("frozen {frozen}\n"));
+    let container = guest.container("c", "exec sleep 1000");
+    call(&client, "CreateContainer", container).await;
+    assert_eq!(code(&client, "PauseContainer", pause("c")).await, 9);
+    call(&client, "StartContainer", start("c")).await;
+    assert_eq!(code(&client, "ResumeContainer", pause("c")).await, 9);
+    say(1).unwrap();
+    call(&client, "PauseContainer", pause("c")).await;
+    assert_eq!(code(&client, "PauseContainer", pause("c")).await, 9);
+    let exec = ExecProcessRequest {
+        container_id: "c".into(),
+        exec_id: "e".into(),
+        process: Some(guest.process("exec.sh", "exit 3")),
+        ..Default::default()
+    };
+    assert_eq!(code(&client, "ExecProcess", exec).await, 9);
+    say(0).unwrap();
+    call(&client, "ResumeContainer", pause("c")).await;
+    guest.exec(&client, "c", "f", "exit 4").await;
+    assert_eq!(wait(&client, "c", "f").await, 4);
+    say(1).unwrap();
+    call(&client, "PauseContainer", pause("c")).await;
+    call(&client, "RemoveContainer", remove("c")).await;
+    assert_eq!(code(&client, "PauseContainer", pause("c")).await, 5);
+}
+
+#[tokio::test]
+async fn an_oom_kill_is_told_on_every_port_that_waits() {
+    let guest = Guest::boot();
+    let first = guest.client().await;
+    let second = Client::over(plug(&guest.agent).connect()).await;
+    sandbox(&first).await;
+    let next = |client: &Client| {
+        let client = client.clone();
+        std::boxed::Box::pin(async move {
+            let answer = client.call::<OomEvent>("GetOOMEvent", GetOomEventRequest::default());
+            answer.await.unwrap().container_id
+        })
+    };
+    let mut waiting = [next(&first), next(&second)];
+    for wait in &mut waiting {
+        assert!(wait.now_or_never().is_none());
+    }
+    let cgroup = guest.root.join("cgroup/c");
+    fs::create_dir_all(&cgroup).unwrap();
+    fs::write(cgroup.join("memory.events"), "oom_kill 0\n").unwrap();
+    guest.run(&first, "c", "exit 0").await;
+    let check = || first.call::<HealthCheckResponse>("/grpc.Health/Check", CheckRequest::default());
+    check().await.unwrap();
+    fs::write(cgroup.join("memory.events"), "oom_kill 1\n").unwrap();
+    for wait in waiting {
+        assert_eq!(wait.await, "c");
+    }
+    // Nobody waits for what is seen only when the container is removed.
+    assert_eq!(wait(&first, "c", "c").await, 0);
+    fs::write(cgroup.join("memory.events"), "oom_kill 2\n").unwrap();
+    call(&first, "RemoveContainer", remove("c")).await;
+    assert_eq!(next(&second).await, "c");
+}
+
+#[tokio::test]
+async fn processes_are_listed_in_two_formats() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    let cgroup = guest.root.join("cgroup/c");
+    fs::create_dir_all(&cgroup).unwrap();
+    let own = std::process::id();
+    fs::write(cgroup.join("cgroup.procs"), format!("{own}\n")).unwrap();
+    guest.run(&client, "c", "read go").await;
+    let list = |format: &str, args: &[&str]| ListProcessesRequest {
+        container_id: "c".into(),
+        format: format.into(),
+        args: args.iter().map(|word| word.to_string()).collect(),
+    };
+    let answer = |request| client.call::<ListProcessesResponse>("ListProcesses", request);
+    let json = answer(list("json", &[])).await.unwrap().process_list;
+    assert_eq!(json, format!("[{own}]"));
+    for args in [&[][..], &["-ef"]] {
+        let table = answer(list("table", args)).await.unwrap().process_list;
+        let table = String::from_utf8(table.to_vec()).unwrap();
+        assert!(table.starts_with("UID          PID    PPID"), "{table}");
+        assert_eq!(table.lines().count(), 2);
+    }
+    for bad in [
+        list("xml", &[]),
+        list("table", &["aux"]),
+        list("table", &["-ef", "-ef"]),
+    ] {
+        assert_eq!(answer(bad).await.unwrap_err().code, 3);
+    }
+    call(&client, "SignalProcess", signal("c", "c", libc::SIGKILL)).await;
+    assert_eq!(wait(&client, "c", "c").await, 137);
+    assert_eq!(answer(list("json", &[])).await.unwrap().process_list, "[]");
+}
+
 #[tokio::test]
 async fn a_deadline_ends_a_wait() {
     let guest = Guest::boot();
@@ -556,9 +669,4 @@ async fn a_sandbox_can_be_made_again() {
         assert!(!file.exists());
         assert_eq!(code(&client, "StartContainer", start("c")).await, 9);
     }
-    let pidns = CreateSandboxRequest {
-        sandbox_pidns: true,
-        ..Default::default()
-    };
-    assert_eq!(code(&client, "CreateSandbox", pidns).await, 12);
 }

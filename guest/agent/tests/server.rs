@@ -47,7 +47,7 @@ async fn health_is_answered() {
 #[tokio::test]
 async fn unknown_methods_are_unimplemented_by_name() {
     let client = Client::over(serve().connect()).await;
-    for method in ["StartTracing", "NoSuch", "/other.Service/Call"] {
+    for method in ["NoSuch", "/other.Service/Call"] {
         let failure = client.call::<()>(method, ()).await.unwrap_err();
         assert_eq!(failure.code, 12);
         assert!(failure.message.contains(method), "{failure:?}");

@@ -6,10 +6,12 @@ import static io.virtcontainers.VmFixture.output;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.virtcontainers.testkit.OtherJvm;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -181,5 +183,33 @@ class DetachedVmTest {
             assertThat(output(sandbox.container("c").exec(ProcessConfig.of("echo", "on"))))
                     .isEqualTo("on\n");
         }
+    }
+
+    @Test
+    void whatACrashedProcessBeganInALiveMachineIsUndoneByTheNext() throws Exception {
+        fixture.vc
+                .run(SandboxConfig.builder("d")
+                        .memory(MemorySize.mib(256))
+                        .detached(true)
+                        .build())
+                .close();
+        for (String phase :
+                List.of("disk.attach", "container.create", "container.start", "container.remove", "disk.detach")) {
+            try (OtherJvm crasher =
+                    new OtherJvm(DetachedCrasher.class, fixture.state.toString(), fixture.rootfs.toString(), phase)) {
+                assertThat(crasher.waitFor()).as(phase).isEqualTo(99);
+            }
+            SandboxStatus status = fixture.vc.status("d");
+            assertThat(status.state()).as(phase).isEqualTo(State.RUNNING);
+            assertThat(status.containers()).as(phase).allMatch(c -> c.state() == State.STOPPED);
+            Sandbox sandbox = fixture.vc.sandbox("d");
+            sandbox.containers().forEach(Container::delete);
+            Container again = fixture.container(sandbox, "c", "echo", phase);
+            assertThat(output(again)).isEqualTo(phase + "\n");
+            again.delete();
+            sandbox.close();
+        }
+        fixture.vc.sandbox("d").delete();
+        assertThat(fixture.sandboxFiles()).isEmpty();
     }
 }

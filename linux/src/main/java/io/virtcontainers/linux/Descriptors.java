@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.linux;
 
-import static io.virtcontainers.linux.Native.LIBC;
-
 import java.util.Optional;
 
 /** File descriptors for the poller: pidfds, pipes and an eventfd, all closed on exec. */
@@ -15,13 +13,25 @@ final class Descriptors {
 
     private Descriptors() {}
 
+    /** @throws LinuxException if native calls, or pidfds, do not work on this host */
+    static void requireUsable() {
+        try {
+            pidfd(ProcessHandle.current().pid()).ifPresent(Descriptors::close);
+        } catch (LinkageError e) {
+            throw new LinuxException(
+                    "native calls do not work here; needed are glibc on x86-64 or aarch64, and a temporary directory"
+                            + " (-Djava.io.tmpdir) that is not mounted noexec: " + e,
+                    e);
+        }
+    }
+
     /**
      * A pidfd, which becomes readable when the process ends (pidfd_open(2)); empty if there is no such process.
      *
      * @throws LinuxException if the kernel is older than 5.3, or there are too many open files
      */
     static Optional<Integer> pidfd(long pid) {
-        long fd = LIBC.syscall(PIDFD_OPEN, pid, 0, 0, 0);
+        long fd = Native.call("syscall", PIDFD_OPEN, pid, 0);
         if (fd >= 0) {
             return Optional.of((int) fd);
         }
@@ -39,7 +49,7 @@ final class Descriptors {
 
     /** @return whether the process was still there */
     static boolean signal(int pidfd, int number) {
-        if (LIBC.syscall(PIDFD_SEND_SIGNAL, pidfd, number, 0, 0) == 0) {
+        if (Native.call("syscall", PIDFD_SEND_SIGNAL, pidfd, number, 0, 0) == 0) {
             return true;
         }
         int errno = Native.errno();
@@ -50,46 +60,50 @@ final class Descriptors {
     }
 
     static int eventfd() {
-        int fd = LIBC.eventfd(0, CLOSE_ON_EXEC | NON_BLOCKING);
-        if (fd < 0) {
-            throw failed("eventfd");
-        }
-        return fd;
+        return check("eventfd", Native.call("eventfd", 0, CLOSE_ON_EXEC | NON_BLOCKING));
     }
 
     /** @return the reading end, which never blocks, and the writing end */
     static int[] pipe() {
         int[] ends = new int[2];
-        if (LIBC.pipe2(ends, CLOSE_ON_EXEC) != 0) {
-            throw failed("pipe2");
+        try (Arena arena = new Arena()) {
+            long fds = arena.allocate(2 * Integer.BYTES);
+            int unused = check("pipe2", Native.call("pipe2", fds, CLOSE_ON_EXEC));
+            Native.MEMORY.getIntArray(fds, ends, 0, 2);
         }
-        if (LIBC.fcntl(ends[0], F_SETFL, NON_BLOCKING) != 0) {
-            LinuxException failure = failed("fcntl");
+        try {
+            int unused = check("fcntl", Native.call("fcntl", ends[0], F_SETFL, NON_BLOCKING));
+            return ends;
+        } catch (LinuxException e) {
             close(ends[0]);
             close(ends[1]);
-            throw failure;
+            throw e;
         }
-        return ends;
     }
 
-    /** @return the bytes read, 0 at the end, negative if there is nothing now */
-    static int read(int fd, byte[] buffer) {
-        return (int) LIBC.read(fd, buffer, buffer.length);
+    private static int check(String call, long result) {
+        if ((int) result < 0) {
+            throw new LinuxException(Native.problem(call, Native.errno()));
+        }
+        return (int) result;
     }
 
+    /** Makes an eventfd readable; {@link #clear} undoes it. */
     static void wake(int eventfd) {
-        long unused = LIBC.write(eventfd, new byte[] {1, 0, 0, 0, 0, 0, 0, 0}, Long.BYTES);
+        try (Arena arena = new Arena()) {
+            long one = arena.allocate(Long.BYTES);
+            Native.MEMORY.putLong(one, 1);
+            long unused = Native.call("write", eventfd, one, Long.BYTES);
+        }
     }
 
     static void clear(int eventfd) {
-        long unused = LIBC.read(eventfd, new byte[Long.BYTES], Long.BYTES);
+        try (Arena arena = new Arena()) {
+            long unused = Native.call("read", eventfd, arena.allocate(Long.BYTES), Long.BYTES);
+        }
     }
 
     static void close(int fd) {
-        int unused = LIBC.close(fd);
-    }
-
-    private static LinuxException failed(String call) {
-        return new LinuxException(Native.problem(call, Native.errno()));
+        long unused = Native.call("close", fd);
     }
 }

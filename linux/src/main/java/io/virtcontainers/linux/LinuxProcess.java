@@ -28,6 +28,28 @@ public final class LinuxProcess implements AutoCloseable {
         this.output = output;
     }
 
+    /** Starts a program; on the poller's thread, which watches it from then on. */
+    static LinuxProcess spawn(Poller poller, Command command, OutputListener output) {
+        int[] pipe = Descriptors.pipe();
+        try {
+            int pid = Spawn.start(command, pipe[1]);
+            int pidfd = Children.pidfd(pid);
+            return new LinuxProcess(poller, pid, Optional.of(command), pidfd, pipe[0], output);
+        } catch (Throwable e) {
+            Descriptors.close(pipe[0]);
+            throw e;
+        } finally {
+            Descriptors.close(pipe[1]);
+        }
+    }
+
+    /** The process that has this pid now, to be given to the poller. */
+    static Optional<LinuxProcess> of(Poller poller, long pid) {
+        return Descriptors.pidfd(pid)
+                .map(pidfd -> new LinuxProcess(
+                        poller, Math.toIntExact(pid), Optional.empty(), pidfd, NO_FD, (bytes, length) -> {}));
+    }
+
     public long pid() {
         return pid;
     }

@@ -1,89 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.linux;
 
-import jnr.ffi.LibraryLoader;
-import jnr.ffi.Memory;
-import jnr.ffi.Pointer;
-import jnr.ffi.Runtime;
-import jnr.ffi.annotations.In;
-import jnr.ffi.annotations.Out;
+import com.kenai.jffi.CallContext;
+import com.kenai.jffi.CallingConvention;
+import com.kenai.jffi.Invoker;
+import com.kenai.jffi.LastError;
+import com.kenai.jffi.Library;
+import com.kenai.jffi.MemoryIO;
+import com.kenai.jffi.Type;
+import java.nio.charset.Charset;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
 
 /**
- * The C library. Its constants are those of Linux on x86-64 and aarch64, where they are the same. Loaded on first use,
- * which takes some 100 ms.
+ * Calls of the C library, by jffi and not by jnr-ffi above it, whose generation of code takes 100 ms of CPU. Loading takes
+ * some 60 ms as it is. The constants in this package are those of Linux on x86-64 and aarch64, where they are the same.
  */
 final class Native {
-    static final LibC LIBC = LibraryLoader.create(LibC.class).load("c");
-    static final Runtime RUNTIME = Runtime.getRuntime(LIBC);
+    /** How the JDK passes file names to the C library. */
+    static final Charset CHARSET = Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
 
-    static final int EINTR = 4;
-    static final int ESRCH = 3;
-    static final int ENOSYS = 38;
+    static final MemoryIO MEMORY = MemoryIO.getInstance();
+
     static final int EPERM = 1;
+    static final int ESRCH = 3;
+    static final int EINTR = 4;
+    static final int ENOSYS = 38;
+
+    private static final int MAX_ARGUMENTS = 6;
+    private static final int MAX_MESSAGE_BYTES = 200;
+    private static final Invoker INVOKER = Invoker.getInstance();
+    private static final CallContext[] CONTEXTS =
+            IntStream.rangeClosed(0, MAX_ARGUMENTS).mapToObj(Native::context).toArray(CallContext[]::new);
+    private static final Map<String, Long> ADDRESSES = new ConcurrentHashMap<>();
 
     private Native() {}
 
-    static Pointer allocate(int bytes) {
-        return Memory.allocateDirect(RUNTIME, bytes, true);
+    private static CallContext context(int arguments) {
+        Type[] types = new Type[arguments];
+        Arrays.fill(types, Type.SINT64);
+        return CallContext.getCallContext(Type.SINT64, types, CallingConvention.DEFAULT, true);
+    }
+
+    /**
+     * Calls a function that takes up to six integers or addresses. One that returns an int leaves the upper half of the
+     * result undefined: cast it.
+     *
+     * @throws LinuxException if the C library has no such function
+     */
+    static long call(String function, long... a) {
+        long address = ADDRESSES.computeIfAbsent(function, Native::address);
+        CallContext context = CONTEXTS[a.length];
+        return switch (a.length) {
+            case 0 -> INVOKER.invokeN0(context, address);
+            case 1 -> INVOKER.invokeN1(context, address, a[0]);
+            case 2 -> INVOKER.invokeN2(context, address, a[0], a[1]);
+            case 3 -> INVOKER.invokeN3(context, address, a[0], a[1], a[2]);
+            case 4 -> INVOKER.invokeN4(context, address, a[0], a[1], a[2], a[3]);
+            case 5 -> INVOKER.invokeN5(context, address, a[0], a[1], a[2], a[3], a[4]);
+            default -> INVOKER.invokeN6(context, address, a[0], a[1], a[2], a[3], a[4], a[5]);
+        };
+    }
+
+    private static long address(String function) {
+        // The C library is loaded already, by the JVM.
+        long address = Library.getDefault().getSymbolAddress(function);
+        if (address == 0) {
+            throw new LinuxException("the C library has no function " + function + "; glibc 2.34 or newer is needed");
+        }
+        return address;
     }
 
     /** The error of this thread's last call. */
     static int errno() {
-        return RUNTIME.getLastError();
+        return LastError.getInstance().get();
     }
 
     /** What went wrong in a call, in words: {@code pidfd_open: No such process}. */
     static String problem(String call, int errno) {
-        return call + ": " + LIBC.strerror(errno);
-    }
-
-    /** Functions as the manual pages (sections 2 and 3) have them; public because jnr-ffi demands it. */
-    @SuppressWarnings("MemberName") // the names are the C library's
-    public interface LibC {
-        int close(int fd);
-
-        int eventfd(int initial, int flags);
-
-        int fcntl(int fd, int command, int argument);
-
-        int kill(int pid, int signal);
-
-        int pipe2(@Out int[] fds, int flags);
-
-        int poll(Pointer fds, long count, int timeoutMillis);
-
-        int posix_spawn(@Out int[] pid, Pointer path, Pointer actions, Pointer attributes, Pointer argv, Pointer envp);
-
-        int posix_spawn_file_actions_addchdir_np(Pointer actions, Pointer path);
-
-        int posix_spawn_file_actions_addclosefrom_np(Pointer actions, int from);
-
-        int posix_spawn_file_actions_adddup2(Pointer actions, int fd, int newFd);
-
-        int posix_spawn_file_actions_addopen(Pointer actions, int fd, Pointer path, int flags, int mode);
-
-        int posix_spawn_file_actions_destroy(Pointer actions);
-
-        int posix_spawn_file_actions_init(Pointer actions);
-
-        int posix_spawnattr_destroy(Pointer attributes);
-
-        int posix_spawnattr_init(Pointer attributes);
-
-        int posix_spawnattr_setflags(Pointer attributes, short flags);
-
-        int posix_spawnattr_setsigdefault(Pointer attributes, Pointer signals);
-
-        int posix_spawnattr_setsigmask(Pointer attributes, Pointer signals);
-
-        long read(int fd, @Out byte[] buffer, long count);
-
-        String strerror(int errno);
-
-        long syscall(long number, long first, long second, long third, long fourth);
-
-        int waitpid(int pid, @Out int[] status, int options);
-
-        long write(int fd, @In byte[] buffer, long count);
+        byte[] message = MEMORY.getZeroTerminatedByteArray(call("strerror", errno), MAX_MESSAGE_BYTES);
+        return call + ": " + new String(message, CHARSET);
     }
 }

@@ -1,46 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.linux;
 
-import static io.virtcontainers.linux.Native.LIBC;
-
-import jnr.ffi.Pointer;
-
 /** The array of {@code struct pollfd} of poll(2): a descriptor, the events wanted, the events seen. Not thread-safe. */
-final class PollSet {
+final class PollSet implements AutoCloseable {
     static final int FOR_EVER = Integer.MAX_VALUE;
 
     private static final int ENTRY_BYTES = 8;
     private static final int EVENTS_OFFSET = 4;
     private static final int SEEN_OFFSET = 6;
     private static final short POLLIN = 1;
+    private static final int FIRST_CAPACITY = 64;
 
-    private Pointer entries = Native.allocate(64 * ENTRY_BYTES);
-    private int capacity = 64;
+    private final Arena arena = new Arena();
+    private long entries;
+    private int capacity;
     private int size;
     private boolean valid;
 
-    void begin(int first) {
+    /** Begins anew with room for so many. */
+    void begin(int count) {
+        if (count > capacity) {
+            capacity = Math.max(FIRST_CAPACITY, 2 * count);
+            arena.close();
+            entries = arena.allocate(capacity * ENTRY_BYTES);
+        }
         size = 0;
-        add(first);
     }
 
-    /** @param fd a negative one is never ready */
     void add(int fd) {
-        if (size == capacity) {
-            Pointer larger = Native.allocate(2 * capacity * ENTRY_BYTES);
-            entries.transferTo(0, larger, 0, (long) capacity * ENTRY_BYTES);
-            entries = larger;
-            capacity *= 2;
-        }
-        long at = (long) size * ENTRY_BYTES;
-        entries.putInt(at, fd);
-        entries.putShort(at + EVENTS_OFFSET, POLLIN);
-        entries.putShort(at + SEEN_OFFSET, (short) 0);
+        long entry = entries + (long) size * ENTRY_BYTES;
+        Native.MEMORY.putInt(entry, fd);
+        Native.MEMORY.putShort(entry + EVENTS_OFFSET, POLLIN);
+        Native.MEMORY.putShort(entry + SEEN_OFFSET, (short) 0);
         size++;
     }
 
     void await(int maxMillis) {
-        int ready = LIBC.poll(entries, size, maxMillis == FOR_EVER ? -1 : maxMillis);
+        int ready = (int) Native.call("poll", entries, size, maxMillis == FOR_EVER ? -1 : maxMillis);
         int errno = ready < 0 ? Native.errno() : 0;
         // After an error the answers mean nothing.
         valid = ready > 0;
@@ -51,6 +47,11 @@ final class PollSet {
 
     /** Whether an entry can be read now, or has ended. */
     boolean isReady(int index) {
-        return valid && entries.getShort((long) index * ENTRY_BYTES + SEEN_OFFSET) != 0;
+        return valid && Native.MEMORY.getShort(entries + (long) index * ENTRY_BYTES + SEEN_OFFSET) != 0;
+    }
+
+    @Override
+    public void close() {
+        arena.close();
     }
 }

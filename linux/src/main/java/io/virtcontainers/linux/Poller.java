@@ -4,7 +4,6 @@ package io.virtcontainers.linux;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
@@ -37,32 +36,26 @@ final class Poller {
 
     // Only on the thread.
     private final List<LinuxProcess> processes = new ArrayList<>();
-    private final OutputReader reader = new OutputReader();
 
     Poller(String threadName) {
         this.threadName = threadName;
     }
 
-    /** Begins the thread unless it runs. */
+    /** Begins the thread unless it runs; finds out here, and not on the thread, what the host lacks. */
     synchronized void start() {
         if (closed) {
             throw new LinuxException("no process can be started or watched any more: " + threadName + " is closed");
         }
         if (thread == null) {
-            wakeUp = usable(Descriptors::eventfd);
-            thread = new Thread(this::run, threadName);
-            thread.setDaemon(true);
-            thread.start();
-        }
-    }
-
-    /** Runs the first native call; finds out here, and not on the thread, what the host lacks. */
-    private static int usable(Supplier<Integer> eventfd) {
-        try {
-            Descriptors.pidfd(ProcessHandle.current().pid()).ifPresent(Descriptors::close);
-            return eventfd.get();
-        } catch (LinkageError e) {
-            throw new LinuxException("native calls do not work here (glibc on x86-64 or aarch64 is needed): " + e, e);
+            Descriptors.requireUsable();
+            Children.keepExitCodes();
+            if (wakeUp == LinuxProcess.NO_FD) {
+                wakeUp = Descriptors.eventfd();
+            }
+            Thread newThread = new Thread(this::run, threadName);
+            newThread.setDaemon(true);
+            newThread.start();
+            thread = newThread;
         }
     }
 
@@ -72,7 +65,7 @@ final class Poller {
         Descriptors.wake(wakeUp);
     }
 
-    <T> CompletableFuture<T> submit(Supplier<T> work) {
+    private <T> CompletableFuture<T> submit(Supplier<T> work) {
         CompletableFuture<T> result = new CompletableFuture<>();
         post(() -> {
             try {
@@ -84,31 +77,12 @@ final class Poller {
         return result;
     }
 
-    /** On the thread. */
-    LinuxProcess spawn(Command command, OutputListener output) {
-        int[] pipe = Descriptors.pipe();
-        int pid;
-        try {
-            pid = Spawn.start(command, pipe[1]);
-        } catch (Throwable e) {
-            Descriptors.close(pipe[0]);
-            throw e;
-        } finally {
-            Descriptors.close(pipe[1]);
-        }
-        // It cannot be collected before, and so not be another: only this thread does that.
-        try {
-            int pidfd = Descriptors.pidfd(pid)
-                    .orElseThrow(() -> new LinuxException("somebody else collected the child " + pid
-                            + "; SIGCHLD must not be ignored in this process"));
-            LinuxProcess process = new LinuxProcess(this, pid, Optional.of(command), pidfd, pipe[0], output);
+    CompletableFuture<LinuxProcess> spawn(Command command, OutputListener output) {
+        return submit(() -> {
+            LinuxProcess process = LinuxProcess.spawn(this, command, output);
             processes.add(process);
             return process;
-        } catch (Throwable e) {
-            Descriptors.close(pipe[0]);
-            Children.killAndAbandon(pid);
-            throw e;
-        }
+        });
     }
 
     void watch(LinuxProcess process) {
@@ -144,7 +118,18 @@ final class Poller {
     }
 
     private void run() {
-        PollSet polled = new PollSet();
+        try (PollSet polled = new PollSet();
+                OutputReader reader = new OutputReader()) {
+            loop(polled, reader);
+        }
+        processes.forEach(Poller::letGo);
+        synchronized (this) {
+            Descriptors.close(wakeUp);
+            wakeUp = LinuxProcess.NO_FD;
+        }
+    }
+
+    private void loop(PollSet polled, OutputReader reader) {
         long end = Long.MAX_VALUE;
         while (true) {
             // Asked before the tasks are taken: after it no more come.
@@ -158,25 +143,20 @@ final class Poller {
                     processes.stream().filter(LinuxProcess::isBound).forEach(Poller::kill);
                 }
                 if (processes.stream().noneMatch(LinuxProcess::isBound) || System.nanoTime() >= end) {
-                    break;
+                    return;
                 }
             }
             try {
-                await(polled, closing ? CLOSING_POLL_MILLIS : PollSet.FOR_EVER);
+                await(polled, reader, closing ? CLOSING_POLL_MILLIS : PollSet.FOR_EVER);
             } catch (Throwable e) {
                 log.error("a step of the watch over processes failed", e);
                 // If it fails again and again, not at full speed.
                 LockSupport.parkNanos(AFTER_FAILURE.toNanos());
             }
         }
-        processes.forEach(Poller::letGo);
-        synchronized (this) {
-            Descriptors.close(wakeUp);
-            wakeUp = LinuxProcess.NO_FD;
-        }
     }
 
-    private void await(PollSet polled, int maxMillis) {
+    private void await(PollSet polled, OutputReader reader, int maxMillis) {
         long now = System.nanoTime();
         List<LinuxProcess> watched = List.copyOf(processes);
         List<LinuxProcess> writers = reader.isResting(now)
@@ -184,7 +164,8 @@ final class Poller {
                 : watched.stream()
                         .filter(process -> process.outputFd() != LinuxProcess.NO_FD)
                         .toList();
-        polled.begin(wakeUp);
+        polled.begin(1 + watched.size() + writers.size());
+        polled.add(wakeUp);
         watched.forEach(process -> polled.add(process.pidfd()));
         writers.forEach(process -> polled.add(process.outputFd()));
         polled.await(Math.min(maxMillis, reader.restMillis(now)));
@@ -197,12 +178,12 @@ final class Poller {
         for (int i = 0; i < watched.size(); i++) {
             if (polled.isReady(1 + i)) {
                 processes.remove(watched.get(i));
-                end(watched.get(i));
+                end(watched.get(i), reader);
             }
         }
     }
 
-    private void end(LinuxProcess process) {
+    private static void end(LinuxProcess process, OutputReader reader) {
         OptionalInt code = process.isChild() ? Children.reap((int) process.pid()) : OptionalInt.empty();
         reader.drain(process);
         process.closeDescriptors();

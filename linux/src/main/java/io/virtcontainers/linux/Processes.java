@@ -27,14 +27,11 @@ public final class Processes implements AutoCloseable {
         thread.start();
     }
 
-    @SuppressWarnings("CheckReturnValue")
     private static void load() {
         try {
-            Native.errno();
-            Descriptors.pidfd(ProcessHandle.current().pid()).ifPresent(Descriptors::close);
-            Children.reapAbandoned();
-        } catch (LinuxException | LinkageError e) {
-            log.debug("native calls are not usable, the first use will say so error={}", e.toString());
+            Descriptors.requireUsable();
+        } catch (LinuxException e) {
+            log.debug("native calls are not usable, the first use will say so error={}", e.getMessage());
         }
     }
 
@@ -44,7 +41,7 @@ public final class Processes implements AutoCloseable {
      * @throws LinuxException if this is closed, or the host lacks a system call
      */
     public CompletableFuture<LinuxProcess> start(Command command, OutputListener output) {
-        return poller.submit(() -> poller.spawn(command, output));
+        return poller.spawn(command, output);
     }
 
     /**
@@ -55,12 +52,9 @@ public final class Processes implements AutoCloseable {
      */
     public Optional<LinuxProcess> watch(long pid) {
         poller.start();
-        return Descriptors.pidfd(pid).map(pidfd -> {
-            LinuxProcess process = new LinuxProcess(
-                    poller, Math.toIntExact(pid), Optional.empty(), pidfd, LinuxProcess.NO_FD, (bytes, length) -> {});
-            poller.watch(process);
-            return process;
-        });
+        Optional<LinuxProcess> process = LinuxProcess.of(poller, pid);
+        process.ifPresent(poller::watch);
+        return process;
     }
 
     /** Kills the children that are not detached, waits for their death, and ends the thread. */

@@ -216,7 +216,7 @@ class ProcessesTest {
                         "-cp",
                         System.getProperty("java.class.path"),
                         StartAndWait.class.getName())
-                .redirectErrorStream(true)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         try {
             long pid = Long.parseLong(owner.inputReader().readLine());
@@ -227,6 +227,24 @@ class ProcessesTest {
         } finally {
             owner.destroyForcibly().waitFor();
         }
+    }
+
+    @Test
+    void exitCodesAreKnownAlsoWhereSigchldIsIgnored() throws Exception {
+        String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
+        Process ignoring = new ProcessBuilder(
+                        "/bin/sh",
+                        "-c",
+                        "trap '' CHLD; exec \"$@\"",
+                        "sh",
+                        java,
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        PrintExitCode.class.getName())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        assertThat(new String(ignoring.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+                .isEqualTo("7\n");
     }
 
     private static long openDescriptors() throws IOException {

@@ -49,6 +49,9 @@ final class GuestLinux {
 
     private static String plain(String cgroupsPath) {
         String[] parts = cgroupsPath.split(":", -1);
-        return parts.length == SYSTEMD_PARTS ? '/' + parts[1] + '/' + parts[2] : cgroupsPath;
+        if (parts.length != SYSTEMD_PARTS) {
+            return cgroupsPath;
+        }
+        return (parts[1].isEmpty() ? "/" : '/' + parts[1] + '/') + parts[2];
     }
 }

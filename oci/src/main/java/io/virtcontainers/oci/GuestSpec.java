@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  *   <td>loses the listener, so that calls which ask it fail</td></tr>
  * <tr><td>{@code linux.resources.devices}</td><td>stays</td><td>removes it, so that a container with CAP_MKNOD, which is
  *   every ordinary one, reaches the disks of all containers of its pod</td></tr>
- * <tr><td>{@code linux.resources.pids}</td><td>stays</td><td>removes it, for no reason</td></tr>
+ * <tr><td>{@code linux.resources.pids}</td><td>stays</td><td>removes it, though its guest could keep it</td></tr>
  * <tr><td>{@code linux.resources.blockIO}</td><td>removed: it names disks of the host</td><td></td></tr>
  * <tr><td>{@code linux.resources.hugepageLimits}</td><td>removed: the guest has no huge pages, and Kubernetes sends
  *   limits for sizes that its processor may not have</td><td></td></tr>

@@ -7,10 +7,8 @@ import io.virtcontainers.HostSetupException;
 import java.io.File;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,8 +17,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
- * One run of one hook. Its input and output are files, whose names are removed as soon as it runs. With pipes, a daemon that
- * the hook leaves behind would keep their readers waiting, and a hook that does not read would keep the writer waiting.
+ * One run of one hook, by the calling thread alone. Its input and output are files: with pipes, a daemon that the hook leaves
+ * behind would keep their readers waiting, and a hook that does not read would keep the writer waiting.
  */
 final class HookProcess {
     private static final Path PERL = Path.of("/usr/bin/perl");
@@ -39,26 +37,15 @@ final class HookProcess {
     /** @param name the hook, as the subject of error messages */
     static void run(String name, OciHooks.Hook hook, OciState state, Duration timeout) {
         List<String> command = command(name, hook);
-        try {
-            Path input = Files.createTempFile("hook-state", ".json");
-            Path output = Files.createTempFile("hook-output", ".txt");
-            try (FileChannel written = FileChannel.open(output, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-                Process process;
-                try {
-                    Files.writeString(input, state.toJson());
-                    ProcessBuilder builder = new ProcessBuilder(command)
-                            .directory(new File(state.bundle()))
-                            .redirectInput(input.toFile())
-                            .redirectErrorStream(true)
-                            .redirectOutput(Redirect.appendTo(output.toFile()));
-                    setEnvironment(builder.environment(), hook.env());
-                    process = builder.start();
-                } finally {
-                    Files.delete(input);
-                    Files.delete(output);
-                }
-                new HookProcess(name, process, new OutputTail(written)).await(timeout);
-            }
+        try (HookFiles files = new HookFiles(state.toJson())) {
+            ProcessBuilder builder = new ProcessBuilder(command)
+                    .directory(new File(state.bundle()))
+                    .redirectInput(files.input().toFile())
+                    .redirectErrorStream(true)
+                    .redirectOutput(Redirect.appendTo(files.output().toFile()));
+            setEnvironment(builder.environment(), hook.env());
+            Process process = builder.start();
+            new HookProcess(name, process, new OutputTail(files.written())).await(files, timeout);
         } catch (IOException e) {
             throw new HookFailedException(name + " could not be run: " + e.getMessage());
         }
@@ -96,9 +83,10 @@ final class HookProcess {
         }
     }
 
-    private void await(Duration timeout) throws IOException {
+    private void await(HookFiles files, Duration timeout) throws IOException {
         long end = System.nanoTime() + timeout.toNanos();
         try {
+            files.removeNames();
             while (!process.waitFor(LOOK_EVERY_MILLIS, TimeUnit.MILLISECONDS)) {
                 output.keepShort();
                 if (System.nanoTime() - end > 0) {

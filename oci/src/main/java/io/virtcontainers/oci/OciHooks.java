@@ -12,11 +12,13 @@ import java.util.OptionalLong;
 /**
  * The hooks of a container (runtime-spec, config.md, {@code hooks}); {@link HookRunner} runs them.
  *
- * @param byKind every kind, each with its hooks in the order in which they run
+ * @param byKind the hooks of each kind in the order in which they run
  */
 public record OciHooks(Map<HookKind, List<Hook>> byKind) {
     public OciHooks {
-        byKind = Collections.unmodifiableMap(new EnumMap<>(byKind));
+        Map<HookKind, List<Hook>> copy = new EnumMap<>(HookKind.class);
+        copy.putAll(byKind);
+        byKind = Collections.unmodifiableMap(copy);
     }
 
     /**

@@ -371,15 +371,13 @@ final class ContainerLife {
             ContainerRecord container = required(id);
             Operation.UPDATE.require(what(id), container.state());
             requireRunningSandbox("update container " + id);
+            ContainerConfig old = container.config();
+            Resources all = old.resources().with(changes); // as upstream's agent replaces all limits
             sandbox.request("container.update", () -> {
-                sandbox.agent().updateContainer(id, changes, Deadline.after(SandboxImpl.REQUEST));
+                sandbox.agent().updateContainer(id, all, Deadline.after(SandboxImpl.REQUEST));
                 return null;
             });
-            ContainerConfig old = container.config();
-            sandbox.note(
-                    record().container(container.config(
-                            old.withResources(old.resources().with(changes)))),
-                    "update");
+            sandbox.note(record().container(container.config(old.withResources(all))), "update");
         });
     }
 

@@ -243,7 +243,7 @@ final class SandboxImpl implements Sandbox {
 
     private void requireOpen() {
         if (closed) {
-            throw ownership == null && place.exists()
+            throw ownership == null && read().isPresent()
                     ? new VirtException("sandbox " + id() + " was closed here: fetch it again")
                     : gone();
         }
@@ -261,7 +261,7 @@ final class SandboxImpl implements Sandbox {
             return;
         }
         SandboxRecord before = record;
-        SandboxRecord read = place.store().read().orElseThrow(this::gone);
+        SandboxRecord read = read().orElseThrow(this::gone);
         if (!unsaved) {
             changed(before, read, "another process");
             record = read;
@@ -275,7 +275,12 @@ final class SandboxImpl implements Sandbox {
         if (ownership != null || unsaved || closed) {
             return record;
         }
-        return place.store().read().orElseThrow(this::gone);
+        return read().orElseThrow(this::gone);
+    }
+
+    /** What is on disk, unless that is another sandbox, which got the id after this one was deleted. */
+    private Optional<SandboxRecord> read() {
+        return place.store().read().filter(read -> read.createdAt().equals(record.createdAt()));
     }
 
     SandboxRecord record() {
@@ -579,7 +584,7 @@ final class SandboxImpl implements Sandbox {
                 if (closed) {
                     return;
                 }
-                if (ownership == null && place.store().read().isEmpty()) {
+                if (ownership == null && read().isEmpty()) {
                     forget();
                     return;
                 }

@@ -27,16 +27,19 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * What the contract tests of an engine share: {@link SandboxTck}, {@link ContainerTck}, {@link DetachedTck}. They use the
  * public API alone, and programs that are both in busybox and in the fakes: true, false, echo, cat, sleep.
  */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 public abstract class EngineTck {
     static final Duration SOON = Duration.ofSeconds(60);
 
@@ -66,6 +69,8 @@ public abstract class EngineTck {
                 .isNotEqualTo(HostProcess.current());
         assertThat(ProcessHandle.of(hypervisor.pid()).orElseThrow().destroyForcibly())
                 .isTrue();
+        // From here on the death can be observed; a moment before, "running" is still the truth.
+        org.awaitility.Awaitility.await().until(() -> !hypervisor.isAlive());
     }
 
     @BeforeEach

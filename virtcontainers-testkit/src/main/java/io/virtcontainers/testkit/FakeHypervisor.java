@@ -23,12 +23,27 @@ public final class FakeHypervisor implements Hypervisor {
     private final List<FakeVirtualMachine> machines = new CopyOnWriteArrayList<>();
     private final List<FakeVirtualMachine> attached = new CopyOnWriteArrayList<>();
     private final List<Path> reaped = new CopyOnWriteArrayList<>();
+    private final boolean processes;
     private volatile boolean closed;
+
+    /** All its machines have this Java process as theirs: cheap, but an engine cannot tell one from its successor. */
+    public FakeHypervisor() {
+        this(false);
+    }
+
+    private FakeHypervisor(boolean processes) {
+        this.processes = processes;
+    }
+
+    /** Each machine has a process of its own, whose end is the machine's, so that what an engine looks at is real. */
+    public static FakeHypervisor withProcesses() {
+        return new FakeHypervisor(true);
+    }
 
     @Override
     public VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline) {
         return faults.runBounded("launch", deadline, new CompletableFuture<>(), () -> {
-            FakeVirtualMachine machine = new FakeVirtualMachine(FakeMachine.boot(config), faults);
+            FakeVirtualMachine machine = new FakeVirtualMachine(FakeMachine.boot(config, processes), faults);
             machines.add(machine);
             return machine;
         });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.testkit;
 
+import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
@@ -14,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -26,6 +28,9 @@ final class FakeMachine {
     private final Map<String, Disk> disks = new LinkedHashMap<>();
     private final FakeGuest guest = new FakeGuest(this::hasDiskAt);
     private final CompletableFuture<String> exit = new CompletableFuture<>();
+    private final AtomicReference<String> reason = new AtomicReference<>("");
+    private final Optional<Process> child;
+    private final HostProcess process;
 
     private record Disk(Path image, int slot) {
         String address() {
@@ -33,13 +38,20 @@ final class FakeMachine {
         }
     }
 
-    private FakeMachine(VmConfig config) {
+    private FakeMachine(VmConfig config, Optional<Process> child) {
         this.config = config;
+        this.child = child;
+        this.process = child.map(own -> HostProcess.of(own.pid())).orElseGet(HostProcess::current);
+        child.ifPresent(own -> {
+            var unused = own.onExit().thenRun(() -> end("its process was killed"));
+        });
     }
 
-    static FakeMachine boot(VmConfig config) {
-        FakeMachine machine = new FakeMachine(config);
+    /** @param ownProcess whether it has a process of its own, which ends with this Java process too */
+    static FakeMachine boot(VmConfig config, boolean ownProcess) {
+        FakeMachine machine = new FakeMachine(config, ownProcess ? Optional.of(startChild()) : Optional.empty());
         if (RUNNING.putIfAbsent(key(config.directory()), machine) != null) {
+            machine.kill();
             throw new HypervisorException("a machine runs in " + config.directory() + " already");
         }
         try {
@@ -49,6 +61,26 @@ final class FakeMachine {
             throw new HypervisorException("cannot write to " + config.directory() + ": " + e, e);
         }
         return machine;
+    }
+
+    /** Reads from a pipe of this Java process, and so ends when that does, however it ends. */
+    private static Process startChild() {
+        try {
+            return new ProcessBuilder("cat")
+                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                    .redirectError(ProcessBuilder.Redirect.DISCARD)
+                    .start();
+        } catch (IOException e) {
+            throw new HypervisorException("cannot start cat as the machine's process: " + e, e);
+        }
+    }
+
+    private void kill() {
+        child.ifPresent(own -> own.destroyForcibly().onExit().join());
+    }
+
+    HostProcess process() {
+        return process;
     }
 
     static Optional<FakeMachine> in(Path directory) {
@@ -71,10 +103,12 @@ final class FakeMachine {
     }
 
     /** Ends it, unless it has ended. */
-    void end(String reason) {
+    void end(String why) {
+        reason.compareAndSet("", why);
         RUNNING.remove(key(config.directory()), this);
         guest.end();
-        exit.complete(reason);
+        kill();
+        exit.complete(reason.get());
     }
 
     CompletableFuture<String> exit() {

@@ -17,14 +17,13 @@ import java.util.stream.IntStream;
 
 /**
  * A machine that runs nothing, as one who launched it or attached to it sees it. It lives in this Java process and dies
- * with it; {@link #process} is this one. Thread-safe.
+ * with it; {@link #process} is this one, unless it comes from {@link FakeHypervisor#withProcesses}. Thread-safe.
  */
 public final class FakeVirtualMachine implements VirtualMachine {
     private static final int CHANNELS_OF_DETACHED = 8;
 
     private final FakeMachine machine;
     private final Faults faults;
-    private final HostProcess process = HostProcess.current();
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private volatile boolean released;
 
@@ -63,7 +62,7 @@ public final class FakeVirtualMachine implements VirtualMachine {
 
     @Override
     public HostProcess process() {
-        return process;
+        return machine.process();
     }
 
     @Override

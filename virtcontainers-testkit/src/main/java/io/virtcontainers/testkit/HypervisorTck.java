@@ -24,15 +24,18 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The contract of {@link Hypervisor} and {@link VirtualMachine}, line by line. A backend passes when a subclass with its
  * own hypervisor is green. Nothing here needs an agent in the guest, but a guest that lets go of disks.
  */
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 public abstract class HypervisorTck {
     private static final Phases NO_PHASES = name -> () -> {};
     private static final Duration SOON = Duration.ofSeconds(60);

@@ -27,7 +27,7 @@ public final class Leaks {
     private static final List<Pattern> OF_THE_JVM = List.of(
             Pattern.compile("^thread (process reaper|ForkJoinPool\\.commonPool|CompletableFutureDelayScheduler"
                     + "|Common-Cleaner|Cleaner-|Attach Listener|JFR |JVMCI|Notification Thread|awaitility)"),
-            Pattern.compile("^open .*\\.(jar|so|jmod)$"),
+            Pattern.compile("^open .*\\.(jar|so|jmod)( \\(deleted\\))?$"),
             Pattern.compile("^open .*/lib/modules$"),
             Pattern.compile("^open (/dev/u?random|/proc/.*)$"));
 

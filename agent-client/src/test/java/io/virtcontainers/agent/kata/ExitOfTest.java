@@ -89,8 +89,8 @@ class ExitOfTest {
         FakeAgentServer.Hung wait = f.server.hang(AgentServiceGrpc.getWaitProcessMethod());
         for (int i = 0; i < 20; i++) {
             assertThat(f.agent.exitOf("web", "web", Fixture.soon())).isEmpty();
-            wait.awaitCancellation();
         }
+        wait.awaitCancellation();
         assertThat(wait.all()).isEqualTo(20);
     }
 

@@ -2,7 +2,6 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.Accelerator;
-import io.virtcontainers.CancelledException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.Phases;
@@ -13,7 +12,6 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -83,7 +81,7 @@ final class Accelerators {
                     + ": add your user to its group (\"usermod -aG kvm USER\") and log in again");
         }
         String key = identity(qemu);
-        acquire(deadline);
+        Locks.acquire(lock, deadline, "the end of the probe of KVM in another thread");
         try {
             Verdict verdict = known.get(key);
             if (verdict != null && !verdict.isValid()) {
@@ -131,17 +129,6 @@ final class Accelerators {
                     + "|" + kvm.get("rdev") + "|" + kvm.get("ino") + "|" + kvm.get("ctime");
         } catch (IOException e) {
             throw new HypervisorException("cannot read the attributes of " + device + ": " + e, e);
-        }
-    }
-
-    private void acquire(Deadline deadline) {
-        try {
-            if (!lock.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
-                throw deadline.exceeded("the end of the probe of KVM in another thread");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CancelledException("interrupted while waiting for the probe of KVM");
         }
     }
 

@@ -9,7 +9,6 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.nio.NioDomainSocketChannel;
-import io.virtcontainers.CancelledException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import java.net.UnixDomainSocketAddress;
@@ -39,7 +38,7 @@ final class ControlSocket implements Link {
 
     @Override
     public <T> T call(Deadline deadline, Function<QmpSession, T> action) {
-        acquire(deadline);
+        Locks.acquire(lock, deadline, "the end of another call on " + path);
         try {
             if (closed) {
                 throw new HypervisorException("the machine was let go of here, or has ended: " + path);
@@ -56,17 +55,6 @@ final class ControlSocket implements Link {
             }
         } finally {
             lock.unlock();
-        }
-    }
-
-    private void acquire(Deadline deadline) {
-        try {
-            if (!lock.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
-                throw deadline.exceeded("the end of another call on " + path);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CancelledException("interrupted while waiting for another call on " + path);
         }
     }
 

@@ -2,7 +2,6 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.virtcontainers.CancelledException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import java.nio.file.Path;
@@ -11,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -36,22 +34,11 @@ final class Disks {
     /** @return the slots of the bridge and of the disk, {@code 02/1e} */
     String add(String id, Path image, boolean readOnly, Deadline deadline) {
         // From the choice of a slot until QEMU has it.
-        acquirePlugging(id, deadline);
+        Locks.acquire(plugging, deadline, "the plugging in of another disk before " + id);
         try {
             return link.call(deadline, qmp -> add(qmp, id, image, readOnly, deadline));
         } finally {
             plugging.unlock();
-        }
-    }
-
-    private void acquirePlugging(String id, Deadline deadline) {
-        try {
-            if (!plugging.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
-                throw deadline.exceeded("the plugging in of another disk before " + id);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CancelledException("interrupted while waiting for another disk to be plugged in before " + id);
         }
     }
 

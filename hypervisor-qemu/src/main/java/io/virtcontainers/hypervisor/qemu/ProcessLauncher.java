@@ -2,7 +2,6 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.HostSetupException;
-import io.virtcontainers.HypervisorException;
 import io.virtcontainers.linux.Command;
 import io.virtcontainers.linux.LinuxException;
 import io.virtcontainers.linux.LinuxProcess;
@@ -66,7 +65,7 @@ final class ProcessLauncher implements AutoCloseable {
                         throw new HostSetupException("cannot start " + program + ": " + error.getMessage(), error);
                     });
         } catch (LinuxException e) {
-            throw new HypervisorException("cannot start " + program + ": " + e.getMessage(), e);
+            throw new HostSetupException("cannot start " + program + ": " + e.getMessage(), e);
         }
         try {
             return new ManagedProcess(deadline.await(started, "the start of " + program), output);
@@ -95,7 +94,7 @@ final class ProcessLauncher implements AutoCloseable {
         try {
             return processes.watch(pid).map(process -> new ManagedProcess(process, ManagedProcess.newOutput()));
         } catch (LinuxException e) {
-            throw new HypervisorException("cannot watch the process " + pid + ": " + e.getMessage(), e);
+            throw new HostSetupException("cannot watch the process " + pid + ": " + e.getMessage(), e);
         }
     }
 

@@ -49,9 +49,7 @@ final class QemuHypervisor implements Hypervisor {
 
     @Override
     public VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline) {
-        if (loops.isShuttingDown()) {
-            throw new HypervisorException("cannot launch sandbox " + config.sandboxId() + ": the hypervisor is closed");
-        }
+        requireOpen("launch sandbox " + config.sandboxId());
         SandboxFiles files = new SandboxFiles(config.directory());
         files.requireShortSocketPaths();
         QemuInstallation qemu = installations.find(config.settings().binary(), deadline);
@@ -75,12 +73,20 @@ final class QemuHypervisor implements Hypervisor {
 
     @Override
     public VirtualMachine attach(String sandboxId, Path directory, HostProcess process, Deadline deadline) {
+        requireOpen("attach to sandbox " + sandboxId);
         return attachment.attach(sandboxId, new SandboxFiles(directory), process);
     }
 
     @Override
     public void reap(Path sandboxDirectory, Deadline deadline) {
+        requireOpen("end what runs for " + sandboxDirectory);
         reaper.reap(sandboxDirectory, deadline);
+    }
+
+    private void requireOpen(String action) {
+        if (loops.isShuttingDown()) {
+            throw new HypervisorException("cannot " + action + ": the hypervisor is closed");
+        }
     }
 
     @Override

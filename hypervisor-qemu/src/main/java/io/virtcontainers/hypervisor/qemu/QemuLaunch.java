@@ -42,7 +42,9 @@ final class QemuLaunch {
             ManagedProcess process = launcher.start(commandLine, files.directory(), config.detached(), deadline);
             try {
                 awaitReady(process, sockets, deadline);
-                HostProcess identity = HostProcess.of(process.pid());
+                HostProcess identity = HostProcess.find(process.pid())
+                        .orElseThrow(() -> new HypervisorException(
+                                "QEMU ended as soon as it had started: " + ExitReason.lastWords(process.output())));
                 return new QemuMachine(config.sandboxId(), identity, process, sockets, files, config.detached(), loop);
             } catch (VirtException e) {
                 Diagnostics diagnostics = new Diagnostics(

@@ -2,8 +2,6 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.netty.channel.EventLoop;
-import io.virtcontainers.CancelledException;
-import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
@@ -29,15 +27,6 @@ final class QemuMachine implements VirtualMachine {
 
     /** How long the last bytes of a dead QEMU may take to get here; they are in the sockets already. */
     private static final Duration LAST_BYTES = Duration.ofMillis(300);
-
-    private static final Duration MAX_QUIT = Duration.ofSeconds(2);
-    /** For a QEMU that has closed its QMP connection. */
-    private static final Duration ENDING = Duration.ofMillis(300);
-
-    private static final Duration MAX_TERMINATE = Duration.ofSeconds(1);
-
-    /** What SIGKILL gets even when the deadline is over, as nothing may be left behind. */
-    private static final Duration MIN_KILL = Duration.ofSeconds(1);
 
     private final String sandboxId;
     private final HostProcess identity;
@@ -149,53 +138,9 @@ final class QemuMachine implements VirtualMachine {
                         "cannot stop sandbox " + sandboxId + " by a machine that was released; attach to it again");
             }
             stopRequested = true;
-            try {
-                if (!quit(deadline) && !terminate(deadline)) {
-                    kill(deadline);
-                }
-            } catch (InterruptedException e) {
-                try {
-                    kill(deadline);
-                } finally {
-                    Thread.currentThread().interrupt();
-                }
-            }
+            new QemuStop(sandboxId, identity, process, link).run(deadline);
         }
         awaitFinish();
-    }
-
-    private boolean quit(Deadline deadline) throws InterruptedException {
-        Deadline slice = deadline.atMost(MAX_QUIT).atMost(deadline.remaining().dividedBy(3));
-        try {
-            var unused = link.call(slice, qmp -> qmp.execute("quit", Map.of(), slice));
-            return process.waitFor(slice.remaining());
-        } catch (CancelledException e) {
-            boolean unusedFlag = Thread.interrupted();
-            throw new InterruptedException();
-        } catch (DeadlineExceededException e) {
-            return !process.isAlive();
-        } catch (HypervisorException e) {
-            // No connection, or one that has ended: then QEMU may be about to end as well.
-            return process.waitFor(slice.atMost(ENDING).remaining());
-        }
-    }
-
-    private boolean terminate(Deadline deadline) throws InterruptedException {
-        log.info("qemu did not quit, sending SIGTERM sandbox={} pid={}", sandboxId, identity.pid());
-        process.terminate();
-        return process.waitFor(deadline.atMost(MAX_TERMINATE)
-                .atMost(deadline.remaining().dividedBy(2))
-                .remaining());
-    }
-
-    private void kill(Deadline deadline) {
-        Duration remaining = deadline.remaining();
-        Duration time = remaining.compareTo(MIN_KILL) < 0 ? MIN_KILL : remaining;
-        if (!process.killAndWait(time) && identity.isAlive()) {
-            throw new HypervisorException("QEMU of sandbox " + sandboxId + " (pid " + identity.pid()
-                    + ") survived SIGKILL for " + time.toMillis()
-                    + " ms; it must be stuck in the host's kernel: see /proc/" + identity.pid() + "/stack");
-        }
     }
 
     /** The process is dead: lets its last words be read, which is a matter of milliseconds, before the sockets go. */
@@ -216,7 +161,7 @@ final class QemuMachine implements VirtualMachine {
             return;
         }
         if (!detached) {
-            stop(Deadline.after(MIN_KILL));
+            stop(Deadline.after(QemuStop.MIN_KILL));
             return;
         }
         released = true;

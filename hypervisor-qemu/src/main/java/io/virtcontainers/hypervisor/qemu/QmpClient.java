@@ -238,7 +238,8 @@ final class QmpClient {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-            fail(String.valueOf(cause.getMessage()));
+            // A reset: QEMU has closed it without reading all that was sent.
+            fail((cause instanceof IOException ? "QEMU closed it: " : "") + cause.getMessage());
         }
     }
 }

@@ -291,7 +291,7 @@ class QemuLaunchVmTest {
                             image.kernel().toString(),
                             image.initrd().toString(),
                             "scoped")
-                    .redirectErrorStream(true)
+                    .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start();
             try {
                 String line = owner.inputReader().readLine();

@@ -5,9 +5,10 @@ import com.fasterxml.jackson.core.JacksonException;
 import io.virtcontainers.DamagedStateException;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.VirtException;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -16,7 +17,6 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -108,22 +108,13 @@ public final class SandboxStore {
         Path next = file.resolveSibling("sandbox.json.new");
         try {
             byte[] bytes = Json.MAPPER.writeValueAsBytes(record);
-            try (FileChannel out = FileChannel.open(
-                    next,
-                    EnumSet.of(
-                            StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING),
-                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
-                ByteBuffer rest = ByteBuffer.wrap(bytes);
-                while (rest.hasRemaining()) {
-                    out.write(rest);
-                }
-                out.force(true);
-            }
+            writeThrough(next, bytes);
             Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
             sync(file.getParent());
             lastBytes = bytes;
             lastRecord = record;
         } catch (IOException e) {
+            next.toFile().delete(); // gives back the little space that it got
             throw new HostSetupException(
                     "cannot write the state of sandbox " + sandbox + " to " + file + ": " + e
                             + "; free some space there, or choose another state directory",
@@ -131,11 +122,32 @@ public final class SandboxStore {
         }
     }
 
-    /** So that the rename survives a loss of power. */
+    /** By a stream, as an interrupt would close a channel. */
+    private static void writeThrough(Path path, byte[] bytes) throws IOException {
+        if (!Files.exists(path)) {
+            Files.createFile(path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+        }
+        try (FileOutputStream out = new FileOutputStream(path.toFile())) {
+            out.write(bytes);
+            out.getFD().sync();
+        }
+    }
+
+    /** So that the rename survives a loss of power; there is no stream for a directory. */
     private static void sync(@Nullable Path directory) throws IOException {
-        if (directory != null) {
-            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-                channel.force(true);
+        boolean interrupted = false;
+        try {
+            while (directory != null) {
+                try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                    channel.force(true);
+                    return;
+                } catch (ClosedByInterruptException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
             }
         }
     }
