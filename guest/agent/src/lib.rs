@@ -3,7 +3,8 @@
 //! `grpc.Health` on virtio-serial ports.
 //!
 //! Layers, each knowing only those below it:
-//! `boot` -> `service` -> `sandbox`, `container`, `process` -> `runtime`, `storage`, `reaper`;
+//! `boot` -> `service` -> `sandbox`, `network`, `machine` -> `container`, `process` -> `runtime`,
+//! `storage`, `reaper`, `cgroup`, `netlink`;
 //! `ports` -> `server` -> `grpc` -> `channel` -> `port`.
 //!
 //! A panic ends the VM, therefore nothing that comes from the peer, a container or the kernel is

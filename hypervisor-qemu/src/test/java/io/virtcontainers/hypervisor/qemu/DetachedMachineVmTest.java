@@ -133,6 +133,11 @@ class DetachedMachineVmTest {
         machine.resume(seconds(5));
         assertThat(machine.isPaused(seconds(5))).isFalse();
         assertThat(machine.process()).isEqualTo(qemu);
+        assertThat(machine.addBlockDevice("mine", image.initrd(), true, seconds(5)))
+                .isEqualTo("02/02");
+        machine.removeBlockDevice("left", seconds(20));
+        assertThat(machine.addBlockDevice("left", image.initrd(), true, seconds(5)))
+                .isEqualTo("02/01");
 
         machine.stop(seconds(10));
         assertDead(qemu.pid());

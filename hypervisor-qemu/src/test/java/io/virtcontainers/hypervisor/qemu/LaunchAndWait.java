@@ -13,13 +13,15 @@ import java.util.concurrent.CountDownLatch;
 final class LaunchAndWait {
     private LaunchAndWait() {}
 
+    /** Arguments: the machine's directory, a cache, the kernel, the initrd, and detached or scoped. */
     public static void main(String[] arguments) throws InterruptedException {
+        Path directory = Path.of(arguments[0]);
         GuestImage image = new GuestImage(Path.of(arguments[2]), Path.of(arguments[3]), "");
+        boolean detached = arguments[4].equals("detached");
         QemuHypervisor hypervisor = new QemuHypervisor(Path.of(arguments[1]));
         VirtualMachine machine = hypervisor.launch(
-                TestGuest.config(Path.of(arguments[0]), image, "chatty", arguments[4].equals("detached")),
-                TestGuest.NO_PHASES,
-                TestGuest.seconds(30));
+                TestGuest.config(directory, image, "chatty", detached), TestGuest.NO_PHASES, TestGuest.seconds(30));
+        String unused = machine.addBlockDevice("left", image.initrd(), true, TestGuest.seconds(10));
         new PrintStream(new FileOutputStream(FileDescriptor.out), true)
                 .println("pid " + machine.process().pid());
         new CountDownLatch(1).await();

@@ -29,12 +29,16 @@ class QemuCommandLineTest {
     }
 
     private static VmConfig config(String directory, HypervisorConfig settings) {
+        return config(directory, false, settings);
+    }
+
+    private static VmConfig config(String directory, boolean detached, HypervisorConfig settings) {
         return new VmConfig(
                 "demo",
                 Path.of(directory),
                 2,
                 MemorySize.mib(256),
-                false,
+                detached,
                 settings,
                 new GuestImage(Path.of("/cache/vmlinux"), Path.of("/cache/initrd"), "6.1"),
                 List.of("agent.log=debug"));
@@ -92,6 +96,23 @@ class QemuCommandLineTest {
                         socket,id=agent0,server=on,wait=off,path=/run/vc/demo/agent.sock
                         -device
                         virtserialport,chardev=agent0,name=agent.channel.0""".formatted(firmware.resolve("qboot.rom")));
+    }
+
+    @Test
+    void aDetachedMachineHasASecondMonitorAndEightPorts() {
+        List<String> line = QemuCommandLine.of(qemu, false, config("/run/vc/d", true, HypervisorConfig.defaults()));
+        assertThat(line)
+                .containsSubsequence(
+                        "socket,id=control,server=on,wait=off,path=/run/vc/d/control.sock",
+                        "-mon",
+                        "chardev=control,mode=control")
+                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,disable-legacy=on,max_ports=9")
+                .containsSubsequence(
+                        "socket,id=agent0,server=on,wait=off,path=/run/vc/d/agent.sock",
+                        "virtserialport,chardev=agent0,name=agent.channel.0",
+                        "socket,id=agent7,server=on,wait=off,path=/run/vc/d/agent7.sock",
+                        "virtserialport,chardev=agent7,name=agent.channel.7")
+                .noneMatch(word -> word.contains("agent.channel.8"));
     }
 
     @Test
