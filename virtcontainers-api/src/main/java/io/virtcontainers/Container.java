@@ -5,9 +5,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A container in a sandbox. Thread-safe. Every operation takes the sandbox's lock for its duration, across threads and
- * processes, except those of its processes' streams and ends. All throw {@link SandboxBusyException} if another operation
- * holds the lock for too long, and {@link NotFoundException} if the container or its sandbox was deleted by another process.
+ * A container in a sandbox. Thread-safe.
+ *
+ * <p>What changes its state or configuration, and {@link #status}, takes the sandbox's lock for its duration, across threads
+ * and processes, and throws {@link SandboxBusyException} if another operation holds it for too long. What only asks the guest
+ * (exec, kill, pids, process table, statistics, processes) takes none. All throw {@link NotFoundException} if the container
+ * or its sandbox was deleted, also by another process.
  */
 public interface Container {
     String id();
@@ -71,7 +74,10 @@ public interface Container {
      */
     GuestProcess exec(ProcessConfig process);
 
-    /** Sends a signal to every process of the container; does nothing if it is stopped. */
+    /**
+     * Sends a signal to every process of the container; does nothing if it is stopped. For one process alone there is {@link
+     * GuestProcess#signal}.
+     */
     void kill(Signal signal);
 
     /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
+import io.virtcontainers.spi.Ids;
 import java.nio.file.Path;
 
 /** A device for the virtual machine of a sandbox. */

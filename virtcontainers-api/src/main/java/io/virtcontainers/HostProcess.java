@@ -4,7 +4,6 @@ package io.virtcontainers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -72,20 +71,13 @@ public record HostProcess(long pid, long startTime, String bootId) {
                     Files.readString(PROC.resolve(Long.toString(pid)).resolve("stat"), StandardCharsets.ISO_8859_1);
             // The name may contain blanks and parentheses.
             return line.substring(line.lastIndexOf(')') + 2).split(" ", -1);
-        } catch (NoSuchFileException e) {
-            return null;
         } catch (IOException e) {
-            return vanished(pid, e);
+            // A process that ends while it is read gives ESRCH.
+            if (Files.exists(PROC.resolve("self")) && !Files.exists(PROC.resolve(Long.toString(pid)))) {
+                return null;
+            }
+            throw new HostSetupException("cannot read /proc/" + pid + "/stat: " + e + "; is /proc mounted?", e);
         }
-    }
-
-    /** A process that ends while it is read gives ESRCH. */
-    private static String @Nullable [] vanished(long pid, IOException e) {
-        if (Files.exists(PROC.resolve("self/stat"))
-                && String.valueOf(e.getMessage()).contains("No such process")) {
-            return null;
-        }
-        throw new HostSetupException("cannot read /proc/" + pid + "/stat: " + e + "; is /proc mounted?", e);
     }
 
     private static String currentBoot() {

@@ -29,7 +29,8 @@ public interface Sandbox extends AutoCloseable {
     /**
      * The truth now: looks at the facts (the hypervisor's process, the containers' shims, the guest's word within a short
      * time), brings the sandbox and its containers to the states that they demand, and then reads them, all under the
-     * exclusive lock. Never waits for a guest that is hung.
+     * exclusive lock. Waits for the lock at most five seconds, for the guest at most three, and for the end of a hypervisor
+     * whose stop was cut off, which it finishes, at most ten.
      *
      * @throws SandboxBusyException if another operation, such as a boot, holds the lock for more than five seconds
      */
@@ -45,7 +46,14 @@ public interface Sandbox extends AutoCloseable {
      */
     void start();
 
-    /** Stops the containers and the virtual machine. Does nothing if it is stopped already. */
+    /**
+     * Stops the containers and the virtual machine: the agent has two seconds to flush and end, the hypervisor ten to be
+     * ended by ever harder means. What other threads wait for in the guest fails; a boot is cut off at once, other operations
+     * get two seconds to end. An interrupt does not prevent it. Does nothing if the sandbox is stopped already.
+     *
+     * @throws SandboxBusyException if another process keeps the lock for more than a minute and the boot's deadline
+     * @throws HypervisorException if the hypervisor cannot be ended; the sandbox is then what it was
+     */
     void stop();
 
     /**
@@ -102,8 +110,8 @@ public interface Sandbox extends AutoCloseable {
     void annotate(Map<String, String> annotations);
 
     /**
-     * What happens in the sandbox from the subscription on, in order, while this object is connected to it. Nothing is
-     * polled. A subscriber that falls behind by more than 256 events loses the newest; the library logs it. The publisher
+     * What happens in the sandbox from the subscription on, in order, while this object is connected to the machine, which
+     * this does if it runs. Nothing is polled; what another process does shows with the next operation of this one. A subscriber that falls behind by more than 256 events loses the newest; the library logs it. The publisher
      * completes after {@link SandboxEvent.Deleted}, or when this object is closed.
      */
     Flow.Publisher<SandboxEvent> events();
@@ -150,8 +158,9 @@ public interface Sandbox extends AutoCloseable {
     Diagnostics diagnostics();
 
     /**
-     * Completes with the reason when the virtual machine has ended, whether it was asked to or not. Completes on a thread
-     * of the library: use the {@code Async} forms for work that blocks.
+     * Completes with the reason when the virtual machine has ended, whether it was asked to or not, on a thread that may be
+     * blocked. For a detached sandbox this connects to the machine that runs now; one that another process starts later is
+     * another one, and has another future.
      */
     CompletableFuture<String> onExit();
 }

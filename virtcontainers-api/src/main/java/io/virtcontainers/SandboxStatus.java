@@ -20,6 +20,7 @@ import java.util.Optional;
  *     is hung or very slow shows as false; the state is then what was known before, and what the host's facts say
  * @param annotations what the caller attached to it
  * @param containers its containers, in the order of their creation
+ * @param devices the ids of the devices that were added
  */
 public record SandboxStatus(
         String id,
@@ -31,9 +32,11 @@ public record SandboxStatus(
         Optional<String> stopReason,
         boolean guestAnswers,
         Map<String, String> annotations,
-        List<ContainerStatus> containers) {
+        List<ContainerStatus> containers,
+        List<String> devices) {
     public SandboxStatus {
         annotations = Map.copyOf(annotations);
         containers = List.copyOf(containers);
+        devices = List.copyOf(devices);
     }
 }

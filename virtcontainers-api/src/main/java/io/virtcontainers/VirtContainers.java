@@ -89,6 +89,7 @@ public interface VirtContainers extends AutoCloseable {
     /**
      * The sandbox with this id: one of this object, or a detached one, which is fetched.
      *
+     * @throws InvalidConfigException if no sandbox can have such an id
      * @throws NotFoundException if there is none
      * @throws SandboxBusyException if it is a scoped one that belongs to another process
      * @throws DamagedStateException if its state cannot be understood
@@ -97,7 +98,7 @@ public interface VirtContainers extends AutoCloseable {
 
     /**
      * The status of every sandbox of this user and state directory, also of scoped ones of other processes, as
-     * {@link #status} gives it. One whose state is damaged, and one that is busy for more than five seconds, is left out, and
+     * {@link #status} gives it, one after the other. One whose status cannot be told, as it is damaged or busy, is left out, and
      * logged.
      */
     List<SandboxStatus> list();

@@ -31,8 +31,12 @@ public interface Agent extends AutoCloseable {
      */
     void awaitReady(Deadline deadline);
 
-    /** The version that the agent reports; after {@link #awaitReady}. */
-    String version(Deadline deadline);
+    /**
+     * Returns when the agent has answered now (Health/Check): always a round trip to the guest, never a memory.
+     *
+     * @throws io.virtcontainers.DeadlineExceededException if it did not answer in time
+     */
+    void check(Deadline deadline);
 
     /** Tells the guest that it is this sandbox now (CreateSandbox); before any container. */
     void createSandbox(String sandboxId, String hostname, Deadline deadline);

@@ -8,6 +8,7 @@ import io.virtcontainers.ContainerStatus;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
 import io.virtcontainers.SandboxEvent;
@@ -30,7 +31,10 @@ final class ContainerImpl implements Container {
     private final SandboxImpl sandbox;
     private final String id;
     private final ContainerLife life;
-    private volatile @Nullable GuestProcess init;
+    private volatile @Nullable Watched watched;
+
+    /** An init process, and of which container in the guest it is. */
+    private record Watched(String incarnation, GuestProcess process) {}
 
     ContainerImpl(SandboxImpl sandbox, String id) {
         this.sandbox = sandbox;
@@ -112,10 +116,14 @@ final class ContainerImpl implements Container {
 
     // Processes
 
-    /** Watches a new init process from now on. */
-    synchronized GuestProcess watch(ContainerConfig config, Agent agent) {
+    /** Watches the init process of a container in the guest from now on. */
+    synchronized GuestProcess watch(String incarnation, ContainerConfig config, Agent agent) {
+        Watched known = watched;
+        if (known != null && known.incarnation().equals(incarnation)) {
+            return known.process();
+        }
         GuestProcess process = agent.process(id, id, config.process().terminal().isPresent());
-        init = process;
+        watched = new Watched(incarnation, process);
         report(process, /* settles= */ true);
         return process;
     }
@@ -129,40 +137,51 @@ final class ContainerImpl implements Container {
         });
     }
 
-    boolean isWatched() {
-        return init != null;
+    private Optional<GuestProcess> init(String incarnation) {
+        Watched known = watched;
+        return known != null && known.incarnation().equals(incarnation)
+                ? Optional.of(known.process())
+                : Optional.empty();
+    }
+
+    boolean isWatched(String incarnation) {
+        return init(incarnation).isPresent();
     }
 
     /** Whether the init process is known to have ended. */
-    boolean hasEnded() {
-        GuestProcess known = init;
-        return known != null && !known.isAlive();
+    boolean hasEnded(String incarnation) {
+        return init(incarnation).map(process -> !process.isAlive()).orElse(false);
     }
 
     /** How the init process ended, if it did and this process saw it. */
-    Optional<ExitStatus> exit() {
-        GuestProcess known = init;
-        if (known == null || known.isAlive()) {
-            return Optional.empty();
-        }
-        CompletableFuture<ExitStatus> end = known.onExit();
-        return end.isDone() && !end.isCompletedExceptionally() ? Optional.of(end.join()) : Optional.empty();
+    Optional<ExitStatus> exit(String incarnation) {
+        return init(incarnation)
+                .filter(process -> !process.isAlive())
+                .map(GuestProcess::onExit)
+                .filter(end -> end.isDone() && !end.isCompletedExceptionally())
+                .map(CompletableFuture::join);
     }
 
     @Override
     public GuestProcess process() {
-        GuestProcess known = init;
-        if (known != null) {
-            return known;
-        }
-        SandboxRecord now = sandbox.snapshot();
-        ContainerRecord container = record(now);
-        if (now.isUp() && !sandbox.isMachineDead(now) && now.held().contains(Held.guestContainer(id))) {
-            Agent agent = sandbox.agent();
-            synchronized (this) {
-                GuestProcess raced = init;
-                return raced != null ? raced : watch(container.config(), agent);
+        SandboxRecord now;
+        ContainerRecord container;
+        try {
+            now = sandbox.snapshot();
+            container = record(now);
+        } catch (NotFoundException deleted) {
+            Watched last = watched;
+            if (last != null) {
+                return last.process();
             }
+            throw deleted;
+        }
+        Optional<GuestProcess> known = init(container.incarnation());
+        if (known.isPresent()) {
+            return known.get();
+        }
+        if (now.isUp() && !sandbox.isMachineDead(now) && now.held().contains(Held.guestContainer(id))) {
+            return watch(container.incarnation(), container.config(), sandbox.agent());
         }
         return new EndedProcess(id, id, container.exit());
     }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import io.virtcontainers.AgentConnectionLostException;
+import io.virtcontainers.AgentException;
 import io.virtcontainers.AlreadyExistsException;
+import io.virtcontainers.CancelledException;
 import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.Device;
@@ -12,6 +15,7 @@ import io.virtcontainers.NotFoundException;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
 import io.virtcontainers.State;
+import io.virtcontainers.VirtException;
 import io.virtcontainers.core.state.ContainerRecord;
 import io.virtcontainers.core.state.Held;
 import io.virtcontainers.core.state.Pending;
@@ -24,22 +28,23 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The life of the containers and devices of one sandbox: whatever acquires or gives back something in its virtual machine.
  * Each operation follows the order of {@link SandboxImpl}: lock, settled record, state, journal, act, record.
  */
 final class ContainerLife {
+    private static final Logger log = LoggerFactory.getLogger(ContainerLife.class);
     private static final Duration UNDO = Duration.ofSeconds(10);
     private static final Duration KILLED = Duration.ofSeconds(10);
 
-    /** How long an operation may wait for the guest to finish what an earlier one could not. */
-    private static final Duration SETTLE = Duration.ofSeconds(2);
-
     private final SandboxImpl sandbox;
 
-    /** What the agent said of processes that this process does not wait for. */
+    /** What the agent said of processes that this process does not wait for, by incarnation. */
     private final Map<String, ExitStatus> learned = new ConcurrentHashMap<>();
 
     ContainerLife(SandboxImpl sandbox) {
@@ -69,7 +74,7 @@ final class ContainerLife {
         boolean ended = !now.isUp()
                 || sandbox.isMachineDead(now)
                 || isShimDead(container)
-                || sandbox.handle(container.id()).hasEnded();
+                || sandbox.handle(container.id()).hasEnded(container.incarnation());
         return ended ? State.STOPPED : container.state();
     }
 
@@ -77,20 +82,22 @@ final class ContainerLife {
         return container.shim().isPresent() && !container.shim().get().isAlive();
     }
 
-    private Optional<ExitStatus> exitOf(String id) {
-        Optional<ExitStatus> seen = sandbox.handle(id).exit();
-        return seen.isPresent() ? seen : Optional.ofNullable(learned.get(id));
+    private Optional<ExitStatus> exitOf(ContainerRecord container) {
+        Optional<ExitStatus> seen = sandbox.handle(container.id()).exit(container.incarnation());
+        return seen.isPresent() ? seen : Optional.ofNullable(learned.get(container.incarnation()));
     }
 
     /** Asks for the ends that happened while this process was not connected. */
     void learnExits(Agent agent, Deadline deadline) {
         for (ContainerRecord container : record().containers()) {
             String id = container.id();
-            boolean known = container.state() == State.STOPPED
-                    || container.shim().isPresent()
-                    || sandbox.handle(id).isWatched();
-            if (!known) {
-                agent.exitOf(id, id, deadline).ifPresent(exit -> learned.put(id, exit));
+            boolean watched = sandbox.handle(id).isWatched(container.incarnation());
+            if (container.state() != State.STOPPED && !watched) {
+                try {
+                    agent.exitOf(id, id, deadline).ifPresent(exit -> learned.put(container.incarnation(), exit));
+                } catch (NotFoundException e) {
+                    log.debug("the guest does not know a container: sandbox={} container={}", sandbox.id(), id);
+                }
             }
         }
     }
@@ -99,7 +106,7 @@ final class ContainerLife {
     SandboxRecord withExits(SandboxRecord from) {
         SandboxRecord next = from;
         for (ContainerRecord container : from.containers()) {
-            Optional<ExitStatus> exit = exitOf(container.id());
+            Optional<ExitStatus> exit = exitOf(container);
             if (container.state() != State.STOPPED && exit.isPresent()) {
                 next = next.container(container.stopped(exit));
             }
@@ -107,83 +114,103 @@ final class ContainerLife {
         return next;
     }
 
-    /** Brings the containers to what the facts demand and ends what was cut off; needs the lock and a live machine. */
-    void settle() {
+    /** Brings the containers to what the facts demand, without a question to the guest; needs the lock. */
+    void settleFacts() {
         for (ContainerRecord container : record().containers()) {
-            String id = container.id();
             if (container.state() == State.STOPPED) {
                 continue;
             }
+            Optional<ExitStatus> exit = exitOf(container);
             if (isShimDead(container)) {
                 sandbox.note(
-                        record().container(container.stopped(exitOf(id))).begin(Pending.Operation.STOP_CONTAINER, id),
+                        record().container(container.stopped(exit))
+                                .begin(Pending.Operation.STOP_CONTAINER, container.id()),
                         "its shim, " + container.shim().get() + ", is dead");
-            } else if (exitOf(id).isPresent()) {
-                sandbox.note(record().container(container.stopped(exitOf(id))), "its process ended");
+            } else if (exit.isPresent()) {
+                sandbox.note(record().container(container.stopped(exit)), "its process ended");
             }
+            learned.remove(container.incarnation());
         }
-        if (record().state() == State.RUNNING) {
-            for (Pending pending : record().pending()) {
-                if (!pending.container().isEmpty()) {
-                    sandbox.quietly(
-                            "finish " + pending.operation() + " of " + pending.container(), () -> finish(pending));
-                }
+    }
+
+    /** Ends what was cut off, until the guest fails to answer; needs the lock. */
+    void finishPending(Deadline deadline) {
+        for (Pending pending : record().pending()) {
+            if (pending.container().isEmpty()) {
+                continue; // the sandbox's own
+            }
+            try {
+                finish(pending, deadline);
+            } catch (CancelledException e) {
+                throw e;
+            } catch (VirtException e) {
+                log.info(
+                        "the guest does not let finish {} now, the next operation tries again:"
+                                + " sandbox={} container={} error={}",
+                        pending.operation(),
+                        sandbox.id(),
+                        pending.container(),
+                        e.getMessage());
+                return;
             }
         }
     }
 
-    private void finish(Pending pending) {
+    private void finish(Pending pending, Deadline deadline) {
         String id = pending.container();
-        Deadline deadline = Deadline.after(SETTLE);
-        Optional<ContainerRecord> container = record().container(id);
-        switch (pending.operation()) {
-            case CREATE_CONTAINER, ADD_DEVICE -> {
-                release(id, deadline);
-                sandbox.note(record().end(pending.operation(), id), "was cut off");
-            }
-            case START_CONTAINER, STOP_CONTAINER -> {
-                release(id, deadline);
-                SandboxRecord next = record().end(pending.operation(), id);
-                sandbox.note(
-                        container.isPresent() ? next.container(container.get().stopped(exitOf(id))) : next,
-                        "was cut off");
-            }
-            case DELETE_CONTAINER -> {
-                release(id, deadline);
-                sandbox.note(record().withoutContainer(id).end(pending.operation(), id), "was cut off");
-            }
-            case PAUSE_CONTAINER -> {
-                sandbox.agent().resumeContainer(id, deadline);
-                SandboxRecord next = record().end(pending.operation(), id);
-                sandbox.note(
-                        container.isPresent() && container.get().state() == State.PAUSED
-                                ? next.container(container.get().state(State.RUNNING))
-                                : next,
-                        "was cut off");
-            }
-            case START_SANDBOX, STOP_SANDBOX, PAUSE_SANDBOX -> {} // the sandbox's own
+        SandboxRecord next;
+        if (pending.operation() == Pending.Operation.PAUSE_CONTAINER) {
+            next = unfreeze(id, deadline);
+        } else {
+            release(id, deadline);
+            next = switch (pending.operation()) {
+                case START_CONTAINER, STOP_CONTAINER ->
+                    record().container(id)
+                            .map(container -> record().container(container.stopped(exitOf(container))))
+                            .orElse(record());
+                case DELETE_CONTAINER -> record().withoutContainer(id);
+                default -> record(); // of what did not come into being there is no record
+            };
         }
+        sandbox.note(next.end(pending.operation(), id), "was cut off");
+    }
+
+    /** Whether a cut-off pause or resume has reached the guest is not known: it ends up running. */
+    private SandboxRecord unfreeze(String id, Deadline deadline) {
+        Optional<ContainerRecord> container = record().container(id).filter(known -> known.state() != State.STOPPED);
+        if (container.isEmpty()) {
+            return record();
+        }
+        try {
+            sandbox.agent(deadline).resumeContainer(id, deadline);
+        } catch (AgentConnectionLostException e) {
+            throw e;
+        } catch (AgentException notPaused) {
+            log.debug("was not paused: container={} answer={}", id, notPaused.getMessage());
+        }
+        return container.get().state() == State.PAUSED
+                ? record().container(container.get().state(State.RUNNING))
+                : record();
     }
 
     // Acquire and release
 
-    private void acquire(ContainerConfig config, Path disk, Deadline deadline) {
+    private void acquire(ContainerConfig config, String incarnation, Path disk, Deadline deadline) {
         String address = sandbox.step(
                 "disk.attach",
                 () -> sandbox.machine().addBlockDevice(config.id(), disk, /* readOnly= */ true, deadline));
         sandbox.step("container.create", () -> {
-            sandbox.agent().createContainer(config, address, deadline);
+            sandbox.agent(deadline).createContainer(config, address, deadline);
             return null;
         });
-        learned.remove(config.id());
-        sandbox.handle(config.id()).watch(config, sandbox.agent());
+        GuestProcess unused = sandbox.handle(config.id()).watch(incarnation, config, sandbox.agent(deadline));
     }
 
     /** Gives back what a container or device holds in the machine, last first; takes up where an earlier attempt ended. */
     private void release(String id, Deadline deadline) {
         if (record().held().contains(Held.guestContainer(id))) {
             sandbox.step("container.remove", () -> {
-                sandbox.agent().removeContainer(id, deadline);
+                sandbox.agent(deadline).removeContainer(id, deadline);
                 return null;
             });
             sandbox.note(record().released(Held.guestContainer(id)), "released");
@@ -223,11 +250,12 @@ final class ContainerLife {
                             .holding(Held.disk(id))
                             .holding(Held.guestContainer(id)),
                     "create");
+            String incarnation = newIncarnation();
             try {
-                acquire(config, disk, Deadline.after(SandboxImpl.REQUEST));
+                acquire(config, incarnation, disk, Deadline.after(SandboxImpl.REQUEST));
                 sandbox.save(
-                        record().container(ContainerRecord.created(config, Instant.now()))
-                                .end(Pending.Operation.CREATE_CONTAINER, id),
+                        record().container(ContainerRecord.created(config, incarnation, Instant.now()))
+                                .endAll(id),
                         "create");
             } catch (RuntimeException e) {
                 undo(e, Pending.Operation.CREATE_CONTAINER, id, () -> {});
@@ -236,6 +264,10 @@ final class ContainerLife {
             }
             return sandbox.handle(id);
         });
+    }
+
+    private static String newIncarnation() {
+        return UUID.randomUUID().toString();
     }
 
     private Path image(ContainerConfig config) {
@@ -268,18 +300,23 @@ final class ContainerLife {
             Deadline deadline = Deadline.after(SandboxImpl.REQUEST);
             SandboxRecord begun = record().begin(Pending.Operation.START_CONTAINER, id);
             sandbox.save(begun, "start");
+            boolean again = container.state() == State.STOPPED;
+            String incarnation = again ? newIncarnation() : container.incarnation();
             try {
-                if (container.state() == State.STOPPED) {
+                if (again) {
                     release(id, deadline);
                     sandbox.save(record().holding(Held.disk(id)).holding(Held.guestContainer(id)), "start");
-                    acquire(container.config(), disk.orElseGet(() -> image(container.config())), deadline);
+                    // Stopped since the look: then its image is in the cache, since its creation.
+                    Path image = disk.orElseGet(() -> image(container.config()));
+                    acquire(container.config(), incarnation, image, deadline);
                 }
                 sandbox.step("container.start", () -> {
-                    sandbox.agent().startContainer(id, deadline);
+                    sandbox.agent(deadline).startContainer(id, deadline);
                     return null;
                 });
                 sandbox.save(
-                        record().container(container.started(Instant.now())).end(Pending.Operation.START_CONTAINER, id),
+                        record().container(container.started(incarnation, Instant.now()))
+                                .endAll(id),
                         "start");
             } catch (RuntimeException e) {
                 undo(
@@ -305,8 +342,7 @@ final class ContainerLife {
             }
             release(id, Deadline.after(SandboxImpl.REQUEST));
             sandbox.note(
-                    record().container(container.stopped(exitOf(id))).end(Pending.Operation.STOP_CONTAINER, id),
-                    "stop");
+                    record().container(container.stopped(exitOf(container))).endAll(id), "stop");
         });
     }
 
@@ -358,10 +394,18 @@ final class ContainerLife {
             operation.require(what(id), container.state());
             requireRunningSandbox(phase);
             sandbox.save(record().begin(Pending.Operation.PAUSE_CONTAINER, id), phase);
-            sandbox.request(phase, () -> {
-                freezing.of(sandbox.agent(), id, Deadline.after(SandboxImpl.REQUEST));
-                return null;
-            });
+            try {
+                sandbox.request(phase, () -> {
+                    Deadline deadline = Deadline.after(SandboxImpl.REQUEST);
+                    freezing.of(sandbox.agent(deadline), id, deadline);
+                    return null;
+                });
+            } catch (AgentConnectionLostException e) {
+                throw e; // the outcome is unknown: the next operation settles it
+            } catch (AgentException e) {
+                sandbox.note(record().end(Pending.Operation.PAUSE_CONTAINER, id), "refused");
+                throw e;
+            }
             sandbox.note(record().container(container.state(next)).end(Pending.Operation.PAUSE_CONTAINER, id), phase);
         });
     }
@@ -415,7 +459,7 @@ final class ContainerLife {
                         () -> sandbox.machine()
                                 .addBlockDevice(
                                         id, device.image(), device.readOnly(), Deadline.after(SandboxImpl.REQUEST)));
-                sandbox.save(record().device(id).end(Pending.Operation.ADD_DEVICE, id), "add device");
+                sandbox.save(record().device(id).endAll(id), "add device");
                 return address;
             } catch (RuntimeException e) {
                 undo(e, Pending.Operation.ADD_DEVICE, id, () -> {});

@@ -4,7 +4,6 @@ package io.virtcontainers.core;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandResult;
-import io.virtcontainers.DamagedStateException;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
@@ -22,6 +21,7 @@ import io.virtcontainers.core.state.StateDirectory;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.Phases;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -30,6 +30,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -49,13 +50,15 @@ public final class Engine implements VirtContainers {
     private static final Duration BUILD = Duration.ofMinutes(5);
 
     private static final Duration REAP = Duration.ofSeconds(10);
+    private static final Duration LONGEST_CLOSE = Duration.ofSeconds(60);
     private static final int BACKGROUND_THREADS = 4;
 
     private final Backends backends;
     private final StateDirectory state;
     private final Map<String, SandboxImpl> sandboxes = new LinkedHashMap<>();
     private final ThreadPoolExecutor background = newBackground();
-    private final Thread shutdownHook = new Thread(this::closeQuietly, "virtcontainers-shutdown");
+    private final Thread shutdownHook = new Thread(this::closeAtShutdown, "virtcontainers-shutdown");
+    private final CountDownLatch done = new CountDownLatch(1);
     private boolean closed;
 
     private Engine(Backends backends, StateDirectory state) {
@@ -114,7 +117,7 @@ public final class Engine implements VirtContainers {
                         sweep(place);
                     }
                 }
-            } catch (VirtException e) {
+            } catch (RuntimeException e) { // one sandbox must not hinder the use of all others
                 log.warn("cannot tidy up what a crashed process may have left: sandbox={}", place.id(), e);
             }
         }
@@ -130,15 +133,16 @@ public final class Engine implements VirtContainers {
             } finally {
                 sandbox.close();
             }
-        } else if (removeOrphan(place)) {
+        } else if (removeOrphan(place, record)) {
             log.info("removed what a crashed process left: sandbox={}", place.id());
         }
     }
 
     /** Removes a scoped or half created sandbox whose owner is dead. Needs the lock. Returns whether it is gone now. */
-    private boolean removeOrphan(SandboxPlace place) {
+    private boolean removeOrphan(SandboxPlace place, Optional<SandboxRecord> record) {
         Optional<SandboxLocks.Lock> own = place.tryOwn();
-        if (own.isEmpty()) {
+        if (own.isEmpty() || record.map(Engine::hasAliveOwner).orElse(false)) {
+            own.ifPresent(SandboxLocks.Lock::close);
             return false;
         }
         try (SandboxLocks.Lock held = own.get()) {
@@ -146,6 +150,13 @@ public final class Engine implements VirtContainers {
             place.remove();
             return true;
         }
+    }
+
+    /** Should the lock file have been removed behind our back. */
+    private static boolean hasAliveOwner(SandboxRecord record) {
+        return record.owner()
+                .filter(owner -> owner.pid() != ProcessHandle.current().pid() && owner.isAlive())
+                .isPresent();
     }
 
     // Create
@@ -160,15 +171,7 @@ public final class Engine implements VirtContainers {
         }
         PhaseRecorder phases = new PhaseRecorder(config.id());
         GuestImage image = guestImage(config, phases);
-        SandboxImpl sandbox = claim(config, image, phases);
-        synchronized (sandboxes) {
-            if (!closed) {
-                sandboxes.put(config.id(), sandbox);
-                return sandbox;
-            }
-        }
-        sandbox.delete();
-        throw closedError();
+        return claim(config, image, phases);
     }
 
     GuestImage guestImage(SandboxConfig config, PhaseRecorder phases) {
@@ -180,11 +183,11 @@ public final class Engine implements VirtContainers {
     /** Takes the id, makes the directory and writes the first record. */
     private SandboxImpl claim(SandboxConfig config, GuestImage image, PhaseRecorder phases) {
         SandboxPlace place = state.place(config.id());
-        requireNotAlive(place);
+        requireNotTaken(place);
         try (SandboxLocks.Lock lock = place.lock("create", Deadline.after(SandboxImpl.PATIENCE))) {
             if (place.exists()) {
-                requireNotAlive(place);
-                if (!removeOrphan(place)) {
+                requireNotTaken(place);
+                if (!removeOrphan(place, place.store().read())) {
                     throw taken(place);
                 }
             }
@@ -197,7 +200,12 @@ public final class Engine implements VirtContainers {
                         config.detached() ? Optional.empty() : Optional.of(HostProcess.current()),
                         Instant.now());
                 place.store().write(first);
-                return new SandboxImpl(place, this, backends, phases, ownership, image, first);
+                SandboxImpl sandbox = new SandboxImpl(place, this, backends, phases, ownership, image, first);
+                synchronized (sandboxes) {
+                    requireOpen();
+                    sandboxes.put(config.id(), sandbox);
+                }
+                return sandbox;
             } catch (RuntimeException e) {
                 try (ownership) {
                     place.remove();
@@ -210,18 +218,17 @@ public final class Engine implements VirtContainers {
     }
 
     /** The quick answer, before any wait for a lock that the sandbox's owner may hold for long. */
-    private void requireNotAlive(SandboxPlace place) {
+    private static void requireNotTaken(SandboxPlace place) {
         Optional<SandboxRecord> record = place.store().read();
-        if (record.isPresent()
-                && (record.get().config().detached() || place.owner().isPresent() || isOwn(place.id()))) {
+        if (record.isPresent() && (record.get().config().detached() || isOwned(place))) {
             throw taken(place);
         }
     }
 
-    private boolean isOwn(String id) {
-        synchronized (sandboxes) {
-            return sandboxes.containsKey(id);
-        }
+    private static boolean isOwned(SandboxPlace place) {
+        Optional<SandboxLocks.Lock> free = place.tryOwn();
+        free.ifPresent(SandboxLocks.Lock::close);
+        return free.isEmpty();
     }
 
     private static AlreadyExistsException taken(SandboxPlace place) {
@@ -278,11 +285,18 @@ public final class Engine implements VirtContainers {
         }
     }
 
+    /** The object for this id, unless its sandbox was deleted by another process. */
     private Optional<SandboxImpl> own(String id) {
+        Optional<SandboxImpl> known;
         synchronized (sandboxes) {
             requireOpen();
-            return Optional.ofNullable(sandboxes.get(id));
+            known = Optional.ofNullable(sandboxes.get(id));
         }
+        if (known.isPresent() && known.get().isGone()) {
+            known.get().forget();
+            return Optional.empty();
+        }
+        return known;
     }
 
     @Override
@@ -320,11 +334,11 @@ public final class Engine implements VirtContainers {
 
     /** A scoped sandbox does not outlive its owner: if he is dead, it is removed, and was not found. */
     private void requireOwnerAlive(SandboxPlace place) {
-        if (place.owner().isPresent()) {
+        if (isOwned(place)) {
             return;
         }
         try (SandboxLocks.Lock lock = place.lock("remove it", Deadline.after(SandboxImpl.STATUS_PATIENCE))) {
-            if (removeOrphan(place)) {
+            if (removeOrphan(place, place.store().read())) {
                 throw unknown(place.id());
             }
         }
@@ -357,10 +371,11 @@ public final class Engine implements VirtContainers {
         List<SandboxStatus> all = new ArrayList<>();
         for (SandboxPlace place : state.places()) {
             try {
-                all.add(status(place.id()));
+                Optional<SandboxImpl> own = own(place.id());
+                all.add(own.isPresent() ? own.get().status() : status(place));
             } catch (NotFoundException e) {
                 log.debug("gone while listed: sandbox={}", place.id());
-            } catch (SandboxBusyException | DamagedStateException e) {
+            } catch (VirtException e) {
                 log.warn("left out of the list: sandbox={} error={}", place.id(), e.getMessage());
             }
         }
@@ -369,36 +384,56 @@ public final class Engine implements VirtContainers {
 
     @Override
     public void cleanup(String id) {
-        Optional<SandboxImpl> own = own(id);
         SandboxPlace place = state.place(id);
-        if (own.isPresent()) {
-            try {
+        Optional<SandboxRecord> readable = readable(place);
+        if (readable.isPresent()) {
+            Optional<SandboxImpl> own = own(id);
+            if (own.isPresent()) {
                 own.get().delete();
                 return;
-            } catch (DamagedStateException e) {
-                own.get().close();
             }
         }
         if (!place.exists()) {
             return;
         }
         try (SandboxLocks.Lock lock = place.lock("clean up", Deadline.after(SandboxImpl.PATIENCE))) {
-            Optional<SandboxRecord> record = readOrSetAside(place);
-            if (record.isPresent() && record.get().config().detached()) {
-                fetched(place, record.get()).delete();
-            } else if (place.exists() && !removeOrphan(place)) {
-                throw new SandboxBusyException(
-                        "sandbox " + id + " is scoped and belongs to a live process: it ends with that process",
-                        place.owner());
+            readable = readable(place);
+            if (readable.isPresent() && readable.get().config().detached()) {
+                SandboxImpl passing = fetched(place, readable.get());
+                try {
+                    passing.delete();
+                } finally {
+                    passing.close();
+                }
+            } else if (place.exists()) {
+                removeUnreadable(place, readable);
             }
         }
     }
 
-    private static Optional<SandboxRecord> readOrSetAside(SandboxPlace place) {
+    private void removeUnreadable(SandboxPlace place, Optional<SandboxRecord> readable) {
+        if (isOwned(place)) {
+            throw new SandboxBusyException(
+                    "sandbox " + place.id() + " is scoped and belongs to a live process: it ends with that process",
+                    place.owner());
+        }
+        if (readable.isEmpty() && Files.exists(place.store().file())) {
+            log.error("unreadable state is set aside: sandbox={} file={}", place.id(), place.setAside());
+        }
+        boolean unused = removeOrphan(place, readable);
+        synchronized (sandboxes) {
+            SandboxImpl stale = sandboxes.get(place.id());
+            if (stale != null) {
+                stale.forget();
+            }
+        }
+    }
+
+    private static Optional<SandboxRecord> readable(SandboxPlace place) {
         try {
             return place.store().read();
-        } catch (DamagedStateException e) {
-            log.error("damaged state is set aside: sandbox={} file={}", place.id(), place.setAside(e), e);
+        } catch (VirtException e) {
+            log.warn("the state of a sandbox cannot be read: sandbox={}", place.id(), e);
             return Optional.empty();
         }
     }
@@ -423,7 +458,7 @@ public final class Engine implements VirtContainers {
 
     @Override
     public void close() {
-        List<Sandbox> all;
+        List<SandboxImpl> all;
         synchronized (sandboxes) {
             if (closed) {
                 return;
@@ -431,30 +466,41 @@ public final class Engine implements VirtContainers {
             closed = true;
             all = List.copyOf(sandboxes.values());
         }
-        try {
-            Runtime.getRuntime().removeShutdownHook(shutdownHook);
-        } catch (IllegalStateException shuttingDown) {
-            // This is the hook itself, or races with it.
-        }
         VirtException failure = new VirtException("not every sandbox could be deleted; the next open() tries again");
-        for (Sandbox sandbox : all) {
+        try {
+            for (SandboxImpl sandbox : all) {
+                try {
+                    sandbox.close();
+                } catch (RuntimeException e) {
+                    suppress(failure, e);
+                    sandbox.forget(); // its owner is gone: whoever comes next may remove it
+                }
+            }
+            background.shutdownNow();
+            backends.close();
+            state.close();
+        } finally {
+            done.countDown();
             try {
-                sandbox.close();
-            } catch (RuntimeException e) {
-                suppress(failure, e);
+                Runtime.getRuntime().removeShutdownHook(shutdownHook);
+            } catch (IllegalStateException shuttingDown) {
+                // This is the hook itself, or races with it.
             }
         }
-        background.shutdownNow();
-        backends.close();
-        state.close();
         if (failure.getSuppressed().length > 0) {
             throw failure;
         }
     }
 
-    private void closeQuietly() {
+    /** At the end of the process: closes, or waits for another thread that is about to. */
+    private void closeAtShutdown() {
         try {
             close();
+            if (!done.await(LONGEST_CLOSE.toSeconds(), TimeUnit.SECONDS)) {
+                log.warn("the process ends while sandboxes are still being closed");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } catch (RuntimeException e) {
             log.warn("at the end of the process", e);
         }

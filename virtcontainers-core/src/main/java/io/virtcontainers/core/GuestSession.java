@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import io.virtcontainers.CancelledException;
+import io.virtcontainers.HostProcess;
 import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.core.state.SandboxLocks;
@@ -13,6 +15,8 @@ import io.virtcontainers.spi.VirtualMachine;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -24,17 +28,22 @@ import org.jspecify.annotations.Nullable;
 final class GuestSession {
     private final SandboxPlace place;
     private final VirtualMachine machine;
+    private final MachineEnd end;
     private final Consumer<String> onOutOfMemory;
-    private final Object readiness = new Object();
+    private final ReentrantLock readiness = new ReentrantLock();
     private boolean ready;
     private volatile @Nullable Agent agent;
     private SandboxLocks.@Nullable Lock channel;
     private @Nullable VirtException ended;
 
-    /** @param onOutOfMemory learns which containers the guest's kernel killed a process in */
-    GuestSession(SandboxPlace place, VirtualMachine machine, Consumer<String> onOutOfMemory) {
+    /**
+     * @param end where the machine's end is told
+     * @param onOutOfMemory learns which containers the guest's kernel killed a process in
+     */
+    GuestSession(SandboxPlace place, VirtualMachine machine, MachineEnd end, Consumer<String> onOutOfMemory) {
         this.place = place;
         this.machine = machine;
+        this.end = end;
         this.onOutOfMemory = onOutOfMemory;
     }
 
@@ -42,9 +51,12 @@ final class GuestSession {
         return machine;
     }
 
-    /** The agent, if {@link #connect} was called. */
-    Optional<Agent> agent() {
-        return Optional.ofNullable(agent);
+    MachineEnd end() {
+        return end;
+    }
+
+    boolean isOf(Optional<HostProcess> process) {
+        return process.isPresent() && machine.process().equals(process.get());
     }
 
     /** Begins to connect to the agent over a free channel, unless that has been done. Returns at once. */
@@ -75,12 +87,22 @@ final class GuestSession {
     /** As {@link #connect}, and waits until it answers. */
     Agent ready(AgentConnector agents, Deadline deadline) {
         Agent connecting = connect(agents);
-        synchronized (readiness) {
+        try {
+            if (!readiness.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
+                throw deadline.exceeded("the agent's first answer, for which another thread waits too,");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancelledException("interrupted while waiting for the agent's first answer");
+        }
+        try {
             if (!ready) {
                 connecting.awaitReady(deadline);
                 connecting.onOutOfMemory(onOutOfMemory);
                 ready = true;
             }
+        } finally {
+            readiness.unlock();
         }
         return connecting;
     }

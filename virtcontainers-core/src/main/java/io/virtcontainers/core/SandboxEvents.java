@@ -3,7 +3,6 @@ package io.virtcontainers.core;
 
 import io.virtcontainers.SandboxEvent;
 import java.util.concurrent.Flow;
-import java.util.concurrent.ForkJoinPool;
 import java.util.concurrent.SubmissionPublisher;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -11,10 +10,9 @@ import org.slf4j.LoggerFactory;
 /** The events of one sandbox. Publishing never waits. Thread-safe. */
 final class SandboxEvents {
     private static final Logger log = LoggerFactory.getLogger(SandboxEvents.class);
-    private static final int BUFFER = 256;
 
-    private final SubmissionPublisher<SandboxEvent> publisher =
-            new SubmissionPublisher<>(ForkJoinPool.commonPool(), BUFFER);
+    /** With 256 events of buffer for each subscriber (Flow.defaultBufferSize), on threads that may be blocked. */
+    private final SubmissionPublisher<SandboxEvent> publisher = new SubmissionPublisher<>();
 
     Flow.Publisher<SandboxEvent> publisher() {
         return publisher;

@@ -47,6 +47,7 @@ import java.util.concurrent.Flow;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -79,6 +80,13 @@ final class SandboxImpl implements Sandbox {
     static final Duration STATUS_PATIENCE = Duration.ofSeconds(5);
     static final Duration REQUEST = Duration.ofSeconds(60);
     private static final Duration ATTACH = Duration.ofSeconds(10);
+
+    /** What an earlier operation has left undone in the guest may take an operation this long. */
+    private static final Duration GUEST_WORK = Duration.ofSeconds(2);
+
+    /** What the operations of other threads get to end before a stop cuts them off. */
+    private static final Duration GRACE = Duration.ofSeconds(2);
+
     private static final Duration AGENT_SHUTDOWN = Duration.ofSeconds(2);
     private static final Duration VM_STOP = Duration.ofSeconds(10);
 
@@ -97,10 +105,12 @@ final class SandboxImpl implements Sandbox {
     private final Map<String, ContainerImpl> containers = new HashMap<>();
     private final SandboxLocks.@Nullable Lock ownership;
     private volatile SandboxRecord record;
-    private volatile boolean unsaved;
+    private @Nullable SandboxRecord unsavedOver; // what is on disk while the record could not be saved
     private volatile @Nullable GuestSession session;
-    private volatile CompletableFuture<String> exit = new CompletableFuture<>();
+    private volatile MachineEnd end = new MachineEnd();
     private volatile @Nullable GuestImage image;
+    private final AtomicBoolean settling = new AtomicBoolean();
+    private volatile boolean booting;
     private volatile boolean stopping;
     private volatile boolean closed;
     private int depth; // guarded by the sandbox's lock
@@ -122,7 +132,7 @@ final class SandboxImpl implements Sandbox {
         this.ownership = ownership;
         this.image = image;
         this.record = record;
-        record.stopReason().ifPresent(exit::complete);
+        record.stopReason().ifPresent(end::tell);
     }
 
     // What it is
@@ -167,7 +177,7 @@ final class SandboxImpl implements Sandbox {
     @Override
     public CompletableFuture<String> onExit() {
         connectQuietly();
-        return exit.copy();
+        return end.future();
     }
 
     /** Events come only over a connection; a machine that cannot be connected to has none to tell. */
@@ -183,50 +193,66 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public SandboxStatus status() {
-        return locked("tell its status", STATUS_PATIENCE, () -> {
-            boolean answers = askGuest();
-            return Statuses.of(record, answers);
-        });
+        return underLock(
+                "tell its status",
+                STATUS_PATIENCE,
+                () -> settled(Duration.ZERO, () -> {
+                    boolean answers = askGuest();
+                    return Statuses.of(record, answers);
+                }));
     }
 
-    /** Whether the guest's agent answers; what it says of ended containers is in the record then. */
+    /**
+     * Whether the guest's agent answers now; what it says of ended containers is in the record then, and what it had left
+     * undone is done.
+     */
     private boolean askGuest() {
         if (record.state() != State.RUNNING) {
             return false;
         }
         try {
             Deadline deadline = Deadline.after(GUEST_ANSWER);
-            Agent agent = session().ready(backends.agents(), deadline);
-            String unused = agent.version(deadline);
+            Agent agent = agent(deadline);
+            agent.check(deadline);
             containerLife.learnExits(agent, deadline);
-            settle();
-            return true;
         } catch (CancelledException e) {
             throw e;
         } catch (VirtException e) {
             log.debug("the guest does not answer: sandbox={}", id(), e);
-            settle();
+            settleFacts(); // its machine may have died of it
             return false;
         }
+        settleFacts();
+        settleGuest(GUEST_WORK);
+        return true;
     }
 
     // Lock and record
 
     /** Runs an operation that changes something, when no other of any thread or process runs, on a settled record. */
     <T extends @Nullable Object> T locked(String operation, Duration patience, Supplier<T> work) {
+        return underLock(operation, patience, () -> settled(GUEST_WORK, work));
+    }
+
+    private <T extends @Nullable Object> T underLock(String operation, Duration patience, Supplier<T> work) {
         try (SandboxLocks.Lock lock = place.lock(operation, Deadline.after(patience))) {
             requireOpen();
-            return settled(work);
+            return work.get();
         }
     }
 
-    /** The outermost operation of the thread that holds the lock settles; those that it consists of do not again. */
-    private <T extends @Nullable Object> T settled(Supplier<T> work) {
+    /**
+     * The outermost operation of the thread that holds the lock settles; those that it consists of do not again.
+     *
+     * @param guestWork how long it may take what an earlier operation has left undone in the guest
+     */
+    private <T extends @Nullable Object> T settled(Duration guestWork, Supplier<T> work) {
         depth++;
         try {
             if (depth == 1) {
                 reload();
-                settle();
+                settleFacts();
+                settleGuest(guestWork);
             }
             return work.get();
         } finally {
@@ -243,7 +269,7 @@ final class SandboxImpl implements Sandbox {
 
     private void requireOpen() {
         if (closed) {
-            throw ownership == null && read().isPresent()
+            throw ownership == null && !isGone()
                     ? new VirtException("sandbox " + id() + " was closed here: fetch it again")
                     : gone();
         }
@@ -254,33 +280,54 @@ final class SandboxImpl implements Sandbox {
     }
 
     private void reload() {
-        if (ownership != null) {
-            if (unsaved) {
-                note(record, "saved late");
+        if (ownership == null) {
+            Optional<SandboxRecord> read = read();
+            if (read.isEmpty()) {
+                forget();
+                throw gone();
             }
-            return;
+            if (!read.get().equals(unsavedOver)) {
+                // Whoever wrote after us knew more; the facts that we could not save show again.
+                unsavedOver = null;
+                SandboxRecord before = record;
+                record = read.get();
+                changed(before, record, "another process");
+            }
+            dropForeignSession();
         }
-        SandboxRecord before = record;
-        SandboxRecord read = read().orElseThrow(this::gone);
-        if (!unsaved) {
-            changed(before, read, "another process");
-            record = read;
-        } else {
+        if (unsavedOver != null) {
             note(record, "saved late");
+        }
+    }
+
+    /** Another process may have ended the machine that we are connected to, and started another one. */
+    private void dropForeignSession() {
+        GuestSession connected = session;
+        if (connected != null && !(record.isUp() && connected.isOf(record.vmm()))) {
+            session = null;
+            String reason = record.stopReason().orElse("started again by another process");
+            connected.release(died(reason));
+            tellEnd(connected.end(), reason);
         }
     }
 
     /** The record now, without the lock: whole, perhaps about to change. */
     SandboxRecord snapshot() {
-        if (ownership != null || unsaved || closed) {
+        if (ownership != null || closed) {
             return record;
         }
-        return read().orElseThrow(this::gone);
+        SandboxRecord read = read().orElseThrow(this::gone);
+        return read.equals(unsavedOver) ? record : read;
     }
 
     /** What is on disk, unless that is another sandbox, which got the id after this one was deleted. */
     private Optional<SandboxRecord> read() {
         return place.store().read().filter(read -> read.createdAt().equals(record.createdAt()));
+    }
+
+    /** Whether a detached sandbox was deleted by another process. */
+    boolean isGone() {
+        return ownership == null && read().isEmpty();
     }
 
     SandboxRecord record() {
@@ -292,19 +339,21 @@ final class SandboxImpl implements Sandbox {
         place.store().write(next);
         SandboxRecord before = record;
         record = next;
-        unsaved = false;
+        unsavedOver = null;
         changed(before, next, reason);
     }
 
-    /** Takes over facts, which a full disk cannot undo: the record is then saved later, and the facts say it again. */
+    /** Takes over facts, which a full disk cannot undo: the record is then saved later. */
     void note(SandboxRecord next, String reason) {
         SandboxRecord before = record;
         record = next;
         try {
             place.store().write(next);
-            unsaved = false;
+            unsavedOver = null;
         } catch (VirtException e) {
-            unsaved = true;
+            if (unsavedOver == null) {
+                unsavedOver = before;
+            }
             log.warn("the state of a sandbox cannot be saved now: sandbox={}", id(), e);
         }
         changed(before, next, reason);
@@ -319,14 +368,19 @@ final class SandboxImpl implements Sandbox {
                         id(), Optional.of(container.id()), old, container.state(), reason));
             }
         }
+        for (ContainerRecord container : before.containers()) {
+            if (after.container(container.id()).isEmpty()) {
+                forgetContainer(container.id());
+            }
+        }
         if (before.state() != after.state()) {
             events.publish(
                     new SandboxEvent.StateChanged(id(), Optional.empty(), before.state(), after.state(), reason));
         }
     }
 
-    /** Brings the record to what the facts demand, and ends what was cut off. Needs the lock. Waits little for a guest. */
-    private void settle() {
+    /** Brings the record to what the facts demand, without a question to the guest. Needs the lock. */
+    private void settleFacts() {
         SandboxRecord now = record;
         if (now.isUp() && isMachineDead(now)) {
             machineGone(deathReason());
@@ -334,16 +388,26 @@ final class SandboxImpl implements Sandbox {
             quietly("give back what a cut-off start or stop held", () -> endMachine("its start or stop was cut off"));
         } else if (now.isUp() && now.isPending(Pending.Operation.STOP_SANDBOX, "")) {
             quietly("finish a stop that was cut off", () -> endMachine("stopped"));
-        } else if (now.isPending(Pending.Operation.PAUSE_SANDBOX, "")) {
-            quietly("learn whether the machine is paused", () -> {
-                boolean paused = machine().isPaused(Deadline.after(ATTACH));
-                note(
-                        record.state(paused ? State.PAUSED : State.RUNNING).end(Pending.Operation.PAUSE_SANDBOX),
-                        "its pause was cut off");
-            });
         }
         if (record.isUp()) {
-            containerLife.settle();
+            containerLife.settleFacts();
+        }
+    }
+
+    /** Finishes or undoes in the machine what was cut off, as far as it gets in this time. Needs the lock. */
+    private void settleGuest(Duration patience) {
+        if (!record.isUp() || record.pending().isEmpty() || patience.isZero()) {
+            return;
+        }
+        Deadline deadline = Deadline.after(patience);
+        if (record.isPending(Pending.Operation.PAUSE_SANDBOX, "")) {
+            quietly("learn whether the machine is paused", () -> {
+                State truth = machine().isPaused(deadline) ? State.PAUSED : State.RUNNING;
+                note(record.state(truth).end(Pending.Operation.PAUSE_SANDBOX), "its pause or resume was cut off");
+            });
+        }
+        if (record.state() == State.RUNNING) {
+            containerLife.finishPending(deadline);
         }
     }
 
@@ -361,7 +425,7 @@ final class SandboxImpl implements Sandbox {
         return now.vmm().isEmpty()
                 || !now.vmm().get().isAlive()
                 || (connected != null
-                        && connected.machine().process().equals(now.vmm().get())
+                        && connected.isOf(now.vmm())
                         && connected.machine().onExit().isDone());
     }
 
@@ -384,21 +448,25 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public void start() {
+        requireOpen();
+        GuestImage booted = guestImage(); // may be made first, which takes long: not under the lock
         locked("start", () -> {
             Operation.START.require("sandbox " + id(), record.state());
-            GuestImage booted = guestImage();
             save(record.begin(Pending.Operation.START_SANDBOX).holding(Held.VM), "start");
             stopping = false;
-            if (exit.isDone()) {
-                exit = new CompletableFuture<>();
+            booting = true;
+            if (end.isTold()) {
+                end = new MachineEnd();
             }
             try {
-                boot(booted, Deadline.after(config().bootDeadline()));
+                boot(booted, Deadline.after(record.config().bootDeadline()));
                 save(record.running(machine().process()).end(Pending.Operation.START_SANDBOX), "start");
                 requireAlive();
             } catch (RuntimeException e) {
                 undo(e, () -> endMachine("it did not start: " + e.getMessage()));
                 throw e;
+            } finally {
+                booting = false;
             }
             log.debug(
                     "sandbox started: sandbox={} hypervisor={}", id(), machine().process());
@@ -416,7 +484,7 @@ final class SandboxImpl implements Sandbox {
 
     private void boot(GuestImage booted, Deadline deadline) {
         place.createVmDirectory();
-        SandboxConfig config = config();
+        SandboxConfig config = record.config();
         VirtualMachine launched = step(
                 "hypervisor.launch",
                 () -> backends.hypervisor()
@@ -432,15 +500,15 @@ final class SandboxImpl implements Sandbox {
                                         backends.agents().kernelParameters()),
                                 phases,
                                 deadline));
-        GuestSession booting = newSession(launched);
-        session = booting;
-        Agent connecting = booting.connect(backends.agents());
-        var unused = launched.onExit().thenAccept(reason -> machineEnded(booting, reason));
+        GuestSession started = newSession(launched);
+        adopt(started);
+        Agent connecting = started.connect(backends.agents());
+        var unused = launched.onExit().thenAccept(reason -> machineEnded(started, reason));
         if (stopping) {
             throw died("stopped"); // by another thread, which found no agent to abort
         }
         step("agent.connect", () -> {
-            Agent unusedReady = booting.ready(backends.agents(), deadline);
+            Agent unusedReady = started.ready(backends.agents(), deadline);
             return null;
         });
         step("sandbox.create", () -> {
@@ -451,7 +519,7 @@ final class SandboxImpl implements Sandbox {
 
     private GuestSession newSession(VirtualMachine machine) {
         return new GuestSession(
-                place, machine, container -> events.publish(new SandboxEvent.OutOfMemory(id(), container)));
+                place, machine, end, container -> events.publish(new SandboxEvent.OutOfMemory(id(), container)));
     }
 
     private void requireAlive() {
@@ -464,37 +532,42 @@ final class SandboxImpl implements Sandbox {
     // The connection to the machine
 
     /** The connection to the machine that the record names; made if there is none. */
-    GuestSession session() {
+    private GuestSession session() {
         GuestSession connected = session;
         SandboxRecord now = snapshot();
-        if (connected != null
-                && (!now.isUp()
-                        || connected.machine().process().equals(now.vmm().orElse(null)))) {
+        if (connected != null && (!now.isUp() || connected.isOf(now.vmm()))) {
             return connected;
         }
-        return locked("attach", PATIENCE, this::attach);
+        return underLock("attach", PATIENCE, () -> settled(Duration.ZERO, this::attach));
     }
 
     private GuestSession attach() {
         GuestSession connected = session;
+        if (connected != null) {
+            return connected; // made by another thread meanwhile; one of another machine was dropped with the lock
+        }
         HostProcess process = record.vmm()
                 .orElseThrow(() -> new VmDiedException("the virtual machine of sandbox " + id() + " is gone"));
-        if (connected != null) {
-            if (connected.machine().process().equals(process)) {
-                return connected; // made by another thread meanwhile
-            }
-            connected.release(died("started again by another process"));
-        }
         VirtualMachine machine =
                 backends.hypervisor().attach(id(), place.vmDirectory(), process, Deadline.after(ATTACH));
-        GuestSession attached = newSession(machine);
-        session = attached;
-        if (exit.isDone()) {
-            exit = new CompletableFuture<>();
+        if (end.isTold()) {
+            end = new MachineEnd();
         }
         stopping = false;
+        GuestSession attached = newSession(machine);
+        adopt(attached);
         var unused = machine.onExit().thenAccept(reason -> machineEnded(attached, reason));
         return attached;
+    }
+
+    /** Unless this object was closed meanwhile, by a thread without the lock. */
+    private synchronized void adopt(GuestSession made) {
+        if (closed) {
+            VirtException wasClosed = new VirtException("sandbox " + id() + " was closed here meanwhile");
+            made.release(wasClosed);
+            throw wasClosed;
+        }
+        session = made;
     }
 
     VirtualMachine machine() {
@@ -502,31 +575,40 @@ final class SandboxImpl implements Sandbox {
     }
 
     /** The agent, ready for calls. */
+    Agent agent(Deadline deadline) {
+        return session().ready(backends.agents(), deadline.atMost(ATTACH));
+    }
+
     Agent agent() {
-        return session().ready(backends.agents(), Deadline.after(ATTACH));
+        return agent(Deadline.after(ATTACH));
     }
 
     /** The event: the machine has ended, asked to or not. */
     private void machineEnded(GuestSession of, String reason) {
         of.abort(died(reason));
-        if (session != of) {
-            return;
-        }
-        if (!stopping) {
+        if (session == of && !stopping) {
             log.info("virtual machine ended: sandbox={} reason={}", id(), reason);
+            settleLater();
         }
-        if (exit.complete(reason)) {
-            events.publish(new SandboxEvent.VmEnded(id(), reason));
-        }
-        settleLater();
+        tellEnd(of.end(), reason);
     }
 
-    /** After an event, whose thread must not wait for the lock. */
+    private void tellEnd(MachineEnd of, String reason) {
+        if (of.tell(reason)) {
+            events.publish(new SandboxEvent.VmEnded(id(), reason));
+        }
+    }
+
+    /** After an event, whose thread must not wait for the lock; at most one is under way. */
     void settleLater() {
+        if (closed || stopping || settling.getAndSet(true)) {
+            return;
+        }
         try {
             engine.background().execute(() -> {
+                settling.set(false);
                 if (!closed && !stopping) {
-                    quietly("settle after an event", () -> locked("settle", () -> {}));
+                    quietly("settle after an event", () -> locked("settle", STATUS_PATIENCE, () -> null));
                 }
             });
         } catch (RejectedExecutionException e) {
@@ -568,15 +650,15 @@ final class SandboxImpl implements Sandbox {
     private void shutDownAgent() {
         try (Phases.Phase phase = phases.begin("sandbox.destroy")) {
             Deadline deadline = Deadline.after(AGENT_SHUTDOWN);
-            session().ready(backends.agents(), deadline).destroySandbox(deadline);
+            agent(deadline).destroySandbox(deadline);
         } catch (VirtException e) {
             log.debug("the agent did not shut down; the machine is ended all the same: sandbox={}", id(), e);
         }
     }
 
     /**
-     * Runs a last operation. An interrupt does not prevent it: it is held back until the end. What another thread waits for
-     * in the guest, a boot above all, is cut off for it.
+     * Runs a last operation. An interrupt does not prevent it: it is held back until the end. Other threads get a moment to
+     * end theirs; then what they wait for in the guest is cut off, a boot at once.
      */
     private void ending(String operation, Runnable work) {
         Interrupts.heldBack(() -> {
@@ -584,37 +666,65 @@ final class SandboxImpl implements Sandbox {
                 if (closed) {
                     return;
                 }
-                if (ownership == null && read().isEmpty()) {
+                if (isGone()) {
                     forget();
                     return;
                 }
-                settled(() -> {
-                    stopping = true;
-                    Interrupts.heldBack(work); // there may have been one during the wait
-                    return null;
-                });
+                Interrupts.heldBack(() -> settled(
+                        Duration.ZERO,
+                        () -> { // there may have been one during the wait
+                            stopping = true;
+                            work.run();
+                            return null;
+                        }));
             }
         });
     }
 
     private SandboxLocks.Lock lastLock(String operation) {
-        Optional<SandboxLocks.Lock> free = place.lockNow(operation);
-        if (free.isPresent()) {
-            return free.get();
-        }
-        stopping = true;
-        GuestSession connected = session;
-        if (connected != null && ownership != null) {
-            connected.abort(died("stopped"));
+        try {
+            return uninterruptibly(operation, booting ? Duration.ZERO : GRACE);
+        } catch (SandboxBusyException e) {
+            if (e.holder().orElse(0) == ProcessHandle.current().pid()) {
+                cutOff();
+            }
         }
         try {
-            return place.lock(
-                    operation, Deadline.after(PATIENCE.plus(record.config().bootDeadline())));
+            return uninterruptibly(operation, PATIENCE.plus(record.config().bootDeadline()));
         } catch (SandboxBusyException e) {
+            GuestSession connected = session;
             if (ownership != null && connected != null) {
                 connected.machine().stop(Deadline.after(VM_STOP)); // whoever holds the lock, the machine ends
+            } else {
+                stopping = false;
             }
             throw e;
+        }
+    }
+
+    private void cutOff() {
+        stopping = true;
+        GuestSession connected = session;
+        if (connected != null) {
+            connected.abort(died("stopped"));
+        }
+    }
+
+    private SandboxLocks.Lock uninterruptibly(String operation, Duration patience) {
+        Deadline deadline = Deadline.after(patience);
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return place.lock(operation, deadline);
+                } catch (CancelledException e) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -633,7 +743,7 @@ final class SandboxImpl implements Sandbox {
     }
 
     private Optional<GuestSession> sessionForTheEnd() {
-        GuestSession connected = session;
+        GuestSession connected = session; // never one of another machine, see dropForeignSession
         if (connected != null || !record.isUp()) {
             return Optional.ofNullable(connected);
         }
@@ -649,8 +759,8 @@ final class SandboxImpl implements Sandbox {
     private void machineGone(String reason) {
         GuestSession connected = session;
         if (connected != null) {
-            connected.release(died(reason));
             session = null;
+            connected.release(died(reason));
         }
         quietly("remove the machine's files", () -> {
             if (connected == null) {
@@ -658,10 +768,8 @@ final class SandboxImpl implements Sandbox {
             }
             place.removeVmDirectory();
         });
-        if (exit.complete(reason)) {
-            events.publish(new SandboxEvent.VmEnded(id(), reason));
-        }
         note(containerLife.withExits(record).stopped(reason), reason);
+        tellEnd(end, reason);
     }
 
     @Override
@@ -676,8 +784,8 @@ final class SandboxImpl implements Sandbox {
         });
     }
 
-    /** This object is of no more use. */
-    private synchronized void forget() {
+    /** This object is of no more use: lets go of all that it holds in this process. */
+    synchronized void forget() {
         if (closed) {
             return;
         }
@@ -687,8 +795,8 @@ final class SandboxImpl implements Sandbox {
             connected.release(new VmDiedException("sandbox " + id() + " was deleted or closed"));
             session = null;
         }
-        if (!exit.isDone() && !record.config().detached()) {
-            exit.complete("deleted");
+        if (ownership != null) {
+            boolean unused = end.tell("deleted");
         }
         events.close();
         if (ownership != null) {

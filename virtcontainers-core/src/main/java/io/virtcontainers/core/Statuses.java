@@ -22,7 +22,8 @@ final class Statuses {
                 record.stopReason(),
                 guestAnswers,
                 record.config().annotations(),
-                record.containers().stream().map(Statuses::of).toList());
+                record.containers().stream().map(Statuses::of).toList(),
+                record.devices());
     }
 
     private static ContainerStatus of(ContainerRecord container) {

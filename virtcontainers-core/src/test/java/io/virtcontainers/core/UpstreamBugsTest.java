@@ -123,14 +123,14 @@ class UpstreamBugsTest {
         Container container = running(sandbox, "c");
         Process shim = new ProcessBuilder("sleep", "1000").start();
         container.shim(HostProcess.of(shim.pid()));
-        agents.faults().hang("version");
+        agents.faults().hang("check");
         agents.faults().hang("removeContainer");
         assertThat(sandbox.status().guestAnswers()).isFalse();
         assertThat(sandbox.status().state()).isEqualTo(State.RUNNING);
         shim.destroyForcibly().waitFor();
         assertThat(container.status().state()).isEqualTo(State.STOPPED);
         assertThat(hypervisor.machines().get(0).disks()).as("not released yet").hasSize(1);
-        agents.faults().heal("version");
+        agents.faults().heal("check");
         agents.faults().heal("removeContainer");
         assertThat(sandbox.status().guestAnswers()).isTrue();
         assertThat(hypervisor.machines().get(0).disks())

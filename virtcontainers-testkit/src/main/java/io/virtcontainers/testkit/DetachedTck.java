@@ -3,6 +3,7 @@ package io.virtcontainers.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.virtcontainers.Container;
 import io.virtcontainers.ExitStatus;
@@ -138,6 +139,21 @@ public abstract class DetachedTck extends EngineTck {
         assertThat(seen.process().waitFor(SOON)).isEqualTo(new ExitStatus(7));
         assertThat(seen.state()).isEqualTo(State.STOPPED);
         assertThat(seen.status().exit()).hasValue(new ExitStatus(7));
+    }
+
+    @Test
+    void theStatusAloneTellsOfAnEndThatNobodySaw() {
+        // It ends after the first engine is closed; where that takes longer, this shows less.
+        running(first, "c", "sleep", "2");
+        vc.close();
+        await("the end of the container in the status of another engine")
+                .atMost(SOON)
+                .untilAsserted(() -> assertThat(other.sandbox("demo").status().containers())
+                        .singleElement()
+                        .satisfies(status -> {
+                            assertThat(status.state()).isEqualTo(State.STOPPED);
+                            assertThat(status.exit()).hasValue(new ExitStatus(0));
+                        }));
     }
 
     @Test

@@ -147,8 +147,8 @@ public final class FakeAgent implements Agent {
     }
 
     @Override
-    public String version(Deadline deadline) {
-        return call("version", deadline, () -> "fake");
+    public void check(Deadline deadline) {
+        run("check", deadline, () -> {});
     }
 
     @Override

@@ -59,6 +59,9 @@ public abstract class HypervisorTck {
     /** A readable raw image. */
     protected abstract Path diskImage();
 
+    /** Waits until the guest is up, as only then it lets go of disks. */
+    protected abstract void awaitGuest(VirtualMachine machine);
+
     /** Whether a machine is a process of its own; not so for one that lives inside this Java process. */
     protected boolean hasOwnProcess() {
         return true;
@@ -77,7 +80,7 @@ public abstract class HypervisorTck {
 
     @AfterEach
     void close() {
-        hypervisor.reap(directory, soon());
+        another().reap(directory, soon()); // the first one may be closed
         opened.forEach(Hypervisor::close);
         assertNothingRuns();
     }
@@ -98,6 +101,11 @@ public abstract class HypervisorTck {
 
     private VirtualMachine launchDetached() {
         return hypervisor.launch(config(directory, true), NO_PHASES, soon());
+    }
+
+    private VirtualMachine up(VirtualMachine machine) {
+        awaitGuest(machine);
+        return machine;
     }
 
     private VirtualMachine attach(VirtualMachine machine) {
@@ -249,7 +257,7 @@ public abstract class HypervisorTck {
 
     @Test
     void aDiskThatWasRemovedCanBeAddedAgain() {
-        VirtualMachine machine = launch();
+        VirtualMachine machine = up(launch());
         machine.addBlockDevice("disk", diskImage(), true, soon());
         machine.removeBlockDevice("disk", soon());
         machine.removeBlockDevice("disk", soon());
@@ -258,7 +266,7 @@ public abstract class HypervisorTck {
 
     @Test
     void aDiskWhoseIdIsTakenIsRefusedAndTheFirstOneStays() {
-        VirtualMachine machine = launch();
+        VirtualMachine machine = up(launch());
         String first = machine.addBlockDevice("disk", diskImage(), true, soon());
         assertThatThrownBy(() -> machine.addBlockDevice("disk", diskImage(), true, soon()))
                 .isInstanceOf(HypervisorException.class)
@@ -278,7 +286,7 @@ public abstract class HypervisorTck {
 
     @Test
     void removingAnUnknownDiskDoesNothing() {
-        VirtualMachine machine = launch();
+        VirtualMachine machine = up(launch());
         machine.removeBlockDevice("unknown", soon());
         assertRuns(machine);
     }
@@ -362,7 +370,7 @@ public abstract class HypervisorTck {
 
     @Test
     void disksOfADetachedMachineBelongToAllWhoAttach() {
-        VirtualMachine machine = launchDetached();
+        VirtualMachine machine = up(launchDetached());
         VirtualMachine attached = attach(machine);
         String first = machine.addBlockDevice("first", diskImage(), true, soon());
         String second = attached.addBlockDevice("second", diskImage(), true, soon());
@@ -377,7 +385,7 @@ public abstract class HypervisorTck {
 
     @Test
     void aDiskIsFoundByOneWhoAttachesLater() {
-        VirtualMachine machine = launchDetached();
+        VirtualMachine machine = up(launchDetached());
         machine.addBlockDevice("disk", diskImage(), true, soon());
         machine.release();
         VirtualMachine attached = attach(machine);

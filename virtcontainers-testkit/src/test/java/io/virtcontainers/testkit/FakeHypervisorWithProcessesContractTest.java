@@ -2,6 +2,7 @@
 package io.virtcontainers.testkit;
 
 import io.virtcontainers.spi.Hypervisor;
+import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Path;
 
@@ -19,6 +20,11 @@ class FakeHypervisorWithProcessesContractTest extends HypervisorTck {
     @Override
     protected VmConfig failingConfig(Path directory) {
         return config(directory.resolve("missing"), false);
+    }
+
+    @Override
+    protected void awaitGuest(VirtualMachine machine) {
+        // It lets go of disks from the start.
     }
 
     @Override

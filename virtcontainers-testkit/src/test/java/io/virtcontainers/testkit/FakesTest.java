@@ -112,7 +112,7 @@ class FakesTest {
         machine.die("killed by signal 9");
         assertThatThrownBy(() -> agent.pids("c", shortly())).isInstanceOf(DeadlineExceededException.class);
         assertThat(cat.isAlive()).isTrue();
-        CompletableFuture<String> call = CompletableFuture.supplyAsync(() -> agent.version(soon()));
+        CompletableFuture<Void> call = CompletableFuture.runAsync(() -> agent.check(soon()));
         agent.abort(new VmDiedException("killed by signal 9"));
         assertThat(call)
                 .failsWithin(Duration.ofSeconds(20))
@@ -175,13 +175,13 @@ class FakesTest {
 
     @Test
     void aHangEndsWithItsDeadlineItsAgentOrItsMachine() throws Exception {
-        agents.faults().hang("version");
-        assertThatThrownBy(() -> agent.version(shortly())).isInstanceOf(DeadlineExceededException.class);
-        CompletableFuture<Void> reached = agents.faults().reached("version");
-        CompletableFuture<String> version = CompletableFuture.supplyAsync(() -> agent.version(soon()));
+        agents.faults().hang("check");
+        assertThatThrownBy(() -> agent.check(shortly())).isInstanceOf(DeadlineExceededException.class);
+        CompletableFuture<Void> reached = agents.faults().reached("check");
+        CompletableFuture<Void> check = CompletableFuture.runAsync(() -> agent.check(soon()));
         reached.get(20, TimeUnit.SECONDS);
         agent.close();
-        assertThat(version)
+        assertThat(check)
                 .failsWithin(Duration.ofSeconds(20))
                 .withThrowableThat()
                 .withCauseInstanceOf(AgentException.class);
@@ -199,12 +199,12 @@ class FakesTest {
     @Test
     void anAbortEndsACallWhoseScriptDoesNotReturn() throws Exception {
         CompletableFuture<Void> never = new CompletableFuture<>();
-        agents.faults().before("version", never::join);
-        CompletableFuture<Void> reached = agents.faults().reached("version");
-        CompletableFuture<String> version = CompletableFuture.supplyAsync(() -> agent.version(soon()));
+        agents.faults().before("check", never::join);
+        CompletableFuture<Void> reached = agents.faults().reached("check");
+        CompletableFuture<Void> check = CompletableFuture.runAsync(() -> agent.check(soon()));
         reached.get(20, TimeUnit.SECONDS);
         agent.abort(new VmDiedException("gone"));
-        assertThat(version)
+        assertThat(check)
                 .failsWithin(Duration.ofSeconds(20))
                 .withThrowableThat()
                 .withCauseInstanceOf(VmDiedException.class);

@@ -14,8 +14,10 @@ import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
+import io.virtcontainers.agent.kata.protocol.CheckRequest;
 import io.virtcontainers.agent.kata.protocol.CreateSandboxRequest;
 import io.virtcontainers.agent.kata.protocol.DestroySandboxRequest;
+import io.virtcontainers.agent.kata.protocol.HealthGrpc;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import java.nio.file.Path;
@@ -55,8 +57,9 @@ final class KataAgent implements Agent {
     }
 
     @Override
-    public String version(Deadline deadline) {
-        return connection.version(deadline);
+    public void check(Deadline deadline) {
+        var method = HealthGrpc.getCheckMethod();
+        var unused = connection.call(method, CheckRequest.getDefaultInstance(), Rpc.of(method, ""), deadline);
     }
 
     @Override

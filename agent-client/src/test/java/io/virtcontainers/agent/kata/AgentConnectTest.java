@@ -55,13 +55,13 @@ class AgentConnectTest {
     }
 
     @Test
-    void connectsAndTellsTheVersion() {
+    void connectsAndAsksTheAgentAgainAtEachCheck() {
         try (FakeAgentServer server = new FakeAgentServer(socket())) {
             Agent agent = connect();
             agent.awaitReady(Fixture.soon());
-            assertThat(agent.version(Fixture.soon())).isEqualTo(FakeAgentServer.VERSION);
-            server.refuse(HealthGrpc.getVersionMethod(), Status.INTERNAL);
-            assertThat(agent.version(Fixture.soon())).as("asked once").isEqualTo(FakeAgentServer.VERSION);
+            agent.check(Fixture.soon());
+            server.refuse(HealthGrpc.getCheckMethod(), Status.INTERNAL);
+            assertThatThrownBy(() -> agent.check(Fixture.soon())).isInstanceOf(AgentException.class);
         }
     }
 

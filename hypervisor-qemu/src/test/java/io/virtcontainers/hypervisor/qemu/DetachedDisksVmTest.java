@@ -21,10 +21,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Disks that one process plugs in and another removes, with two hypervisors for the two processes. */
 @Tag("vm")
+@Timeout(120)
 class DetachedDisksVmTest {
     @TempDir
     static Path shared;

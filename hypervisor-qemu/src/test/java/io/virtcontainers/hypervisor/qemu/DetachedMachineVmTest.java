@@ -34,10 +34,12 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Two hypervisors in this process stand for two processes, except where the launching process is killed. */
 @Tag("vm")
+@Timeout(120)
 class DetachedMachineVmTest {
     @TempDir
     static Path shared;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core.state;
 
+import static java.util.Objects.requireNonNull;
+
 /**
  * An entry of a sandbox's undo journal: something that it holds, or is about to acquire. The entry is on disk before the
  * act, and leaves the journal when the undo has succeeded; undoing what was never acquired does nothing.
@@ -9,6 +11,11 @@ package io.virtcontainers.core.state;
  * @param id the container or device that it belongs to; empty for the virtual machine
  */
 public record Held(Kind kind, String id) {
+    public Held {
+        requireNonNull(kind, "kind");
+        requireNonNull(id, "id");
+    }
+
     /** In the order of acquisition; undone in the opposite one. */
     public enum Kind {
         /** The hypervisor's process, with the files in the directory {@code vm}. Its end is also the end of all below. */

@@ -45,6 +45,8 @@ public final class SandboxLocks implements AutoCloseable {
     /** Java cannot wait for a file lock with a deadline, so it is tried again after pauses that grow up to this. */
     private static final long LONGEST_PAUSE_MILLIS = 20;
 
+    private static final int STICKY_PRIVATE = 01600;
+
     private final Path file;
     private final Shared shared;
     private boolean closed;
@@ -56,11 +58,13 @@ public final class SandboxLocks implements AutoCloseable {
 
     private static final class Shared {
         final FileChannel channel;
+        final Object inode;
         final Map<String, InMemory> inMemory = new HashMap<>();
         int users;
 
-        Shared(FileChannel channel) {
+        Shared(FileChannel channel, Object inode) {
             this.channel = channel;
+            this.inode = inode;
         }
     }
 
@@ -69,6 +73,7 @@ public final class SandboxLocks implements AutoCloseable {
         final ReentrantLock lock = new ReentrantLock(/* fair= */ true);
         int users;
         volatile String operation = "";
+        volatile boolean waitsForAnotherProcess;
     }
 
     /** The locks of a state directory, which must exist. */
@@ -77,10 +82,13 @@ public final class SandboxLocks implements AutoCloseable {
         synchronized (OPEN) {
             Shared shared = OPEN.get(file);
             if (shared == null) {
-                shared = new Shared(FileChannel.open(
+                FileChannel channel = FileChannel.open(
                         file,
                         EnumSet.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
-                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))));
+                        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+                // Those who tidy up temporary directories leave alone what has the sticky bit (tmpfiles.d(5)).
+                Files.setAttribute(file, "unix:mode", STICKY_PRIVATE);
+                shared = new Shared(channel, Files.getAttribute(file, "unix:ino"));
                 OPEN.put(file, shared);
             }
             shared.users++;
@@ -110,17 +118,21 @@ public final class SandboxLocks implements AutoCloseable {
         InMemory mine = enter(name);
         try {
             if (!mine.lock.tryLock(deadline.remaining().toNanos(), TimeUnit.NANOSECONDS)) {
-                throw new SandboxBusyException(
-                        what + " is busy: another thread of this process (" + mine.operation
-                                + ") holds its lock; cannot " + operation,
-                        OptionalLong.of(ProcessHandle.current().pid()));
+                throw mine.waitsForAnotherProcess
+                        ? heldElsewhere(name, what, operation)
+                        : new SandboxBusyException(
+                                what + " is busy: another thread of this process (" + mine.operation
+                                        + ") holds its lock; cannot " + operation,
+                                OptionalLong.of(ProcessHandle.current().pid()));
             }
             try {
                 if (mine.lock.getHoldCount() > 1) {
                     return () -> leave(name, mine, null);
                 }
-                FileLock held = await(name, what, operation, deadline);
                 mine.operation = operation;
+                mine.waitsForAnotherProcess = true;
+                FileLock held = await(name, what, operation, deadline);
+                mine.waitsForAnotherProcess = false;
                 return () -> leave(name, mine, held);
             } catch (RuntimeException | InterruptedException e) {
                 mine.lock.unlock();
@@ -144,21 +156,29 @@ public final class SandboxLocks implements AutoCloseable {
                 return lock.get();
             }
             if (deadline.isExpired()) {
-                OptionalLong holder = holder(name);
-                throw new SandboxBusyException(
-                        what + " is busy: "
-                                + (holder.isPresent() ? "process " + holder.getAsLong() : "another process")
-                                + " holds its lock; cannot " + operation
-                                + "; wait for that process, or end it if it hangs",
-                        holder);
+                throw heldElsewhere(name, what, operation);
             }
             Thread.sleep(Math.max(1, Math.min(pause, deadline.remaining().toMillis())));
             pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
         }
     }
 
+    private SandboxBusyException heldElsewhere(String name, String what, String operation) {
+        OptionalLong holder = holder(name);
+        return new SandboxBusyException(
+                what + " is busy: "
+                        + (holder.isPresent() ? "process " + holder.getAsLong() : "another process")
+                        + " holds its lock; cannot " + operation + "; wait for that process, or end it if it hangs",
+                holder);
+    }
+
     private Optional<FileLock> tryFile(String name) {
         try {
+            if (!Files.exists(file) || !Files.getAttribute(file, "unix:ino").equals(shared.inode)) {
+                throw new VirtException("the lock file " + file
+                        + " was removed or replaced while it was in use: end all processes that use this state directory,"
+                        + " and see what removes files there");
+            }
             return Optional.ofNullable(shared.channel.tryLock(position(name), 1, false));
         } catch (OverlappingFileLockException heldByThisProcess) {
             return Optional.empty();
@@ -185,11 +205,14 @@ public final class SandboxLocks implements AutoCloseable {
     }
 
     private void leave(String name, InMemory mine, @Nullable FileLock held) {
-        if (held != null) {
-            release(held);
+        try {
+            if (held != null) {
+                release(held);
+            }
+        } finally {
+            mine.lock.unlock();
+            exit(name, mine);
         }
-        mine.lock.unlock();
-        exit(name, mine);
     }
 
     private void release(FileLock lock) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core.state;
 
-import io.virtcontainers.DamagedStateException;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.spi.Deadline;
@@ -124,8 +123,12 @@ public final class SandboxPlace {
         delete(vmDirectory());
     }
 
-    /** Removes the directory with all that is in it; does nothing if it is not there. */
+    /**
+     * Removes the directory with all that is in it; does nothing if it is not there. The document goes last, so that what
+     * cannot be removed is still known.
+     */
     public void remove() {
+        removeVmDirectory();
         delete(directory);
     }
 
@@ -137,14 +140,14 @@ public final class SandboxPlace {
         }
     }
 
-    /** Moves a damaged document to {@code <state>/damaged}, where it does not hinder anybody. Returns its new path. */
-    public Path setAside(DamagedStateException why) {
+    /** Moves a document that cannot be read to {@code <state>/damaged}, where it does not hinder anybody. */
+    public Path setAside() {
         Path kept = damaged.resolve(name() + "-" + Instant.now().toEpochMilli() + ".json");
         try {
             Directories.privateDirectory(damaged);
-            return Files.move(why.file(), kept, StandardCopyOption.ATOMIC_MOVE);
+            return Files.move(store.file(), kept, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new VirtException("cannot move " + why.file() + " to " + kept + ": " + e, e);
+            throw new VirtException("cannot move " + store.file() + " to " + kept + ": " + e, e);
         }
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core.state;
 
+import static java.util.Objects.requireNonNull;
+
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.State;
@@ -40,6 +42,12 @@ public record SandboxRecord(
     public static final int VERSION = 1;
 
     public SandboxRecord {
+        requireNonNull(config, "config");
+        requireNonNull(owner, "owner");
+        requireNonNull(state, "state");
+        requireNonNull(createdAt, "createdAt");
+        requireNonNull(vmm, "vmm");
+        requireNonNull(stopReason, "stopReason");
         containers = List.copyOf(containers);
         devices = List.copyOf(devices);
         held = List.copyOf(held);
@@ -82,7 +90,11 @@ public record SandboxRecord(
         return with(changed, state, vmm, stopReason, containers, devices, held, pending);
     }
 
+    /** Paused or running again. */
     public SandboxRecord state(State next) {
+        if (state != next && !state.mayBecome(next)) {
+            throw new IllegalStateException(state + " -> " + next);
+        }
         return with(config, next, vmm, stopReason, containers, devices, held, pending);
     }
 
@@ -167,6 +179,19 @@ public record SandboxRecord(
     public SandboxRecord end(Pending.Operation operation, String container) {
         Pending ended = new Pending(operation, container);
         return with(config, state, vmm, stopReason, containers, devices, held, without(pending, ended::equals));
+    }
+
+    /** A container's or device's operation has succeeded: what earlier ones had left undone is thereby settled, too. */
+    public SandboxRecord endAll(String container) {
+        return with(
+                config,
+                state,
+                vmm,
+                stopReason,
+                containers,
+                devices,
+                held,
+                without(pending, p -> p.container().equals(container)));
     }
 
     public SandboxRecord end(Pending.Operation operation) {

@@ -4,6 +4,7 @@ package io.virtcontainers.core.state;
 import com.fasterxml.jackson.core.JacksonException;
 import io.virtcontainers.DamagedStateException;
 import io.virtcontainers.HostSetupException;
+import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.VirtException;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -103,11 +104,18 @@ public final class SandboxStore {
      * Writes the document; it is on the disk when this returns.
      *
      * @throws HostSetupException if it cannot be written; the old one is then still there
+     * @throws InvalidConfigException if it is too long
      */
     public synchronized void write(SandboxRecord record) {
         Path next = file.resolveSibling("sandbox.json.new");
         try {
             byte[] bytes = Json.MAPPER.writeValueAsBytes(record);
+            if (bytes.length > MAX_BYTES) {
+                throw new InvalidConfigException(
+                        "sandbox " + sandbox,
+                        "described by " + bytes.length + " bytes",
+                        "more than " + MAX_BYTES + " are not kept: use smaller or fewer annotations");
+            }
             writeThrough(next, bytes);
             Files.move(next, file, StandardCopyOption.ATOMIC_MOVE);
             sync(file.getParent());

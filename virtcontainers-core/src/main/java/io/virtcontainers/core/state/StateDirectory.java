@@ -4,6 +4,7 @@ package io.virtcontainers.core.state;
 import com.google.common.hash.Hashing;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.VirtException;
+import io.virtcontainers.spi.Ids;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -45,8 +46,13 @@ public final class StateDirectory implements AutoCloseable {
         }
     }
 
-    /** The place of the sandbox with this id, whether it exists or not. */
+    /**
+     * The place of the sandbox with this id, whether it exists or not.
+     *
+     * @throws io.virtcontainers.InvalidConfigException if no sandbox can have such an id
+     */
     public SandboxPlace place(String id) {
+        Ids.require("sandbox id", id);
         return new SandboxPlace(id, sandboxes.resolve(directoryName(id)), damaged, locks);
     }
 
