@@ -66,7 +66,10 @@ class ArchitectureTest {
             .resideOutsideOfPackage("io.virtcontainers.linux..")
             .should()
             .dependOnClassesThat()
-            .resideInAPackage("jnr..");
+            .resideInAnyPackage("jnr..", "com.kenai.jffi..");
+
+    @ArchTest
+    static final ArchRule OCI_KNOWS_ONLY_THE_API = backendKnowsOnlyTheApi("io.virtcontainers.oci..");
 
     @ArchTest
     static final ArchRule NOBODY_PRINTS = noClasses()

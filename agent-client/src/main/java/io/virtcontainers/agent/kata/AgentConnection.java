@@ -218,7 +218,7 @@ final class AgentConnection {
             current.fail(reason);
         }
         channel.shutdownNow();
-        dialer.drop();
+        dialer.close();
     }
 
     /** Waits until nothing of the connection is left, for a short time; not on the event loop. */

@@ -30,6 +30,9 @@ final class AgentErrors {
     static final String EXECUTABLE_NOT_FOUND = "executable-not-found";
     static final String EXECUTABLE_NOT_PERMITTED = "executable-not-permitted";
 
+    /** In gRPC's text for a connection that its peer ended with an error. */
+    private static final String GOAWAY = "GOAWAY";
+
     private static final int NOT_FOUND_EXIT_CODE = 127;
     private static final int NOT_PERMITTED_EXIT_CODE = 126;
 
@@ -111,8 +114,16 @@ final class AgentErrors {
                 && (answer.getStatus().getCode() == Status.Code.UNAVAILABLE || isProtocolError(answer));
     }
 
-    /** Whether the other side sent something that is not HTTP/2. */
+    /**
+     * Whether the other side sent something that is not HTTP/2, or found that we did: a stream without connections can carry
+     * the rest of what was said before, to the agent or by it.
+     */
     static boolean isProtocolError(Throwable error) {
+        if (unwrap(error) instanceof StatusRuntimeException answer
+                && answer.getStatus().getCode() == Status.Code.INTERNAL
+                && String.valueOf(answer.getStatus().getDescription()).contains(GOAWAY)) {
+            return true;
+        }
         for (Throwable cause = error; cause != null; cause = cause.getCause()) {
             if (cause instanceof Http2Exception) {
                 return true;

@@ -3,6 +3,8 @@ package io.virtcontainers.agent.kata;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFactory;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -15,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class SocketDialer implements ChannelFactory<Channel> {
     private final Consumer<Channel> onDial;
     private volatile @Nullable Channel last;
+    private volatile boolean closed;
 
     /** @param onDial told of each new socket before it connects */
     SocketDialer(Consumer<Channel> onDial) {
@@ -24,6 +27,7 @@ final class SocketDialer implements ChannelFactory<Channel> {
     @Override
     public Channel newChannel() {
         Channel channel = new NioDomainSocketChannel();
+        channel.pipeline().addFirst(new Guard());
         last = channel;
         onDial.accept(channel);
         return channel;
@@ -39,6 +43,35 @@ final class SocketDialer implements ChannelFactory<Channel> {
         Channel channel = last;
         if (channel != null && channel.isRegistered()) {
             var unused = channel.close();
+        }
+    }
+
+    /**
+     * Closes the current socket and every one that is still made. gRPC itself leaves a socket open whose connecting it
+     * began before its shutdown, and the hypervisor would take it for a host that uses the port.
+     */
+    void close() {
+        closed = true;
+        drop();
+    }
+
+    private final class Guard extends ChannelInboundHandlerAdapter {
+        @Override
+        public void channelRegistered(ChannelHandlerContext context) {
+            closeLate(context);
+            context.fireChannelRegistered();
+        }
+
+        @Override
+        public void channelActive(ChannelHandlerContext context) {
+            closeLate(context);
+            context.fireChannelActive();
+        }
+
+        private void closeLate(ChannelHandlerContext context) {
+            if (closed) {
+                var unused = context.channel().close();
+            }
         }
     }
 }
