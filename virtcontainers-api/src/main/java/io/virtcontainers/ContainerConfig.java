@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param readOnlyRootfs whether the container sees its root file system read-only (OCI {@code root.readonly})
  * @param process its init process
  * @param resources its limits
+ * @param sharedPidNamespace whether it sees the processes of the sandbox's other containers that share too, as with
+ *     Kubernetes' {@code shareProcessNamespace}
  * @param annotations what the caller wants to remember with it
  * @param spec an OCI runtime-spec configuration for the guest, as JSON. What the fields above say replaces its counterpart;
  *     all else (mounts, namespaces, capabilities, seccomp, sysctl ...) is taken from it. Empty: safe defaults. The module
@@ -27,6 +29,7 @@ public record ContainerConfig(
         boolean readOnlyRootfs,
         ProcessConfig process,
         Resources resources,
+        boolean sharedPidNamespace,
         Map<String, String> annotations,
         Optional<String> spec) {
     public ContainerConfig {
@@ -36,12 +39,12 @@ public record ContainerConfig(
 
     /** The same with other annotations. */
     public ContainerConfig withAnnotations(Map<String, String> all) {
-        return new ContainerConfig(id, rootfs, readOnlyRootfs, process, resources, all, spec);
+        return new ContainerConfig(id, rootfs, readOnlyRootfs, process, resources, sharedPidNamespace, all, spec);
     }
 
     /** The same with other limits. */
     public ContainerConfig withResources(Resources limits) {
-        return new ContainerConfig(id, rootfs, readOnlyRootfs, process, limits, annotations, spec);
+        return new ContainerConfig(id, rootfs, readOnlyRootfs, process, limits, sharedPidNamespace, annotations, spec);
     }
 
     public static Builder builder(String id) {
@@ -55,6 +58,7 @@ public record ContainerConfig(
         private boolean readOnlyRootfs;
         private @Nullable ProcessConfig process;
         private Resources resources = Resources.none();
+        private boolean sharedPidNamespace;
         private final Map<String, String> annotations = new HashMap<>();
         private Optional<String> spec = Optional.empty();
 
@@ -95,6 +99,12 @@ public record ContainerConfig(
             return this;
         }
 
+        /** Lets it share the PID namespace of the sandbox. Default: one of its own. */
+        public Builder sharedPidNamespace(boolean shared) {
+            sharedPidNamespace = shared;
+            return this;
+        }
+
         /** Adds annotations. Default: none. */
         public Builder annotations(Map<String, String> more) {
             annotations.putAll(more);
@@ -114,7 +124,8 @@ public record ContainerConfig(
             if (process == null) {
                 throw new InvalidConfigException("container " + id + " has no command: set command(...)");
             }
-            return new ContainerConfig(id, rootfs, readOnlyRootfs, process, resources, annotations, spec);
+            return new ContainerConfig(
+                    id, rootfs, readOnlyRootfs, process, resources, sharedPidNamespace, annotations, spec);
         }
     }
 }

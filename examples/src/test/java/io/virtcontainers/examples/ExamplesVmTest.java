@@ -97,6 +97,22 @@ class ExamplesVmTest {
     }
 
     @Test
+    void aDetachedSandboxIsFoundByOtherProcesses() throws Exception {
+        String id = "example-" + ProcessHandle.current().pid();
+        try {
+            Result run = run(NOTHING, "Detached", "run", id, busybox.toString(), "sh", "-c", "echo from before; exit 5");
+            assertThat(run.code()).isZero();
+            assertThat(run(NOTHING, "Detached", "list").out()).contains(id + " running detached");
+            Result waited = run(NOTHING, "Detached", "wait", id);
+            assertThat(waited.out()).isEqualTo("from before\n");
+            assertThat(waited.code()).isEqualTo(5);
+        } finally {
+            assertThat(run(NOTHING, "Detached", "delete", id).code()).isZero();
+        }
+        assertThat(run(NOTHING, "Detached", "list").out()).doesNotContain(id);
+    }
+
+    @Test
     void theContainersOfAPodTalkOverLocalhost() throws Exception {
         Result result = run(NOTHING, "Pod", busybox.toString());
         assertThat(result.out()).isEqualTo("hello from the other container\nclient exit code: 0\n");

@@ -177,6 +177,7 @@ public final class Bundle {
                 .readOnlyRootfs(root.readonly())
                 .process(process.toConfig())
                 .resources(spec.linux().resources().toConfig())
+                .sharedPidNamespace(guest.sharedPidNamespace())
                 .annotations(annotations())
                 .spec(guest.toJson(storage))
                 .build();

@@ -34,6 +34,7 @@ final class ContainerRequests {
                         .addOptions("upperdir=" + paths.upper())
                         .addOptions("workdir=" + paths.work())
                         .setMountPoint(paths.root().value()))
+                .setSandboxPidns(container.sharedPidNamespace())
                 .setOCI(OciSpecs.container(container, paths.root()))
                 .build();
     }
