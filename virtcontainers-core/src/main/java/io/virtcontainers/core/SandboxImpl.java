@@ -104,8 +104,7 @@ final class SandboxImpl implements Sandbox {
     private final ContainerLife containerLife = new ContainerLife(this);
     private final Map<String, ContainerImpl> containers = new HashMap<>();
     private final SandboxLocks.@Nullable Lock ownership;
-    private volatile SandboxRecord record;
-    private @Nullable SandboxRecord unsavedOver; // what is on disk while the record could not be saved
+    private final SandboxLedger ledger;
     private volatile @Nullable GuestSession session;
     private volatile MachineEnd end = new MachineEnd();
     private volatile @Nullable GuestImage image;
@@ -131,7 +130,7 @@ final class SandboxImpl implements Sandbox {
         this.events = new SandboxEvents();
         this.ownership = ownership;
         this.image = image;
-        this.record = record;
+        this.ledger = new SandboxLedger(place, ownership != null, events, this::forgetContainer, record);
         record.stopReason().ifPresent(end::tell);
     }
 
@@ -198,7 +197,7 @@ final class SandboxImpl implements Sandbox {
                 STATUS_PATIENCE,
                 () -> settled(Duration.ZERO, () -> {
                     boolean answers = askGuest();
-                    return Statuses.of(record, answers);
+                    return Statuses.of(record(), answers);
                 }));
     }
 
@@ -207,7 +206,7 @@ final class SandboxImpl implements Sandbox {
      * undone is done.
      */
     private boolean askGuest() {
-        if (record.state() != State.RUNNING) {
+        if (record().state() != State.RUNNING) {
             return false;
         }
         try {
@@ -229,7 +228,7 @@ final class SandboxImpl implements Sandbox {
 
     // Lock and record
 
-    /** Runs an operation that changes something, when no other of any thread or process runs, on a settled record. */
+    /** Runs an operation that changes something, when no other of any thread or process runs, on a settled record(). */
     <T extends @Nullable Object> T locked(String operation, Duration patience, Supplier<T> work) {
         return underLock(operation, patience, () -> settled(GUEST_WORK, work));
     }
@@ -271,41 +270,28 @@ final class SandboxImpl implements Sandbox {
         if (closed) {
             throw ownership == null && !isGone()
                     ? new VirtException("sandbox " + id() + " was closed here: fetch it again")
-                    : gone();
+                    : ledger.gone();
         }
-    }
-
-    private NotFoundException gone() {
-        return new NotFoundException("there is no sandbox " + id() + ": it was deleted");
     }
 
     private void reload() {
-        if (ownership == null) {
-            Optional<SandboxRecord> read = read();
-            if (read.isEmpty()) {
-                forget();
-                throw gone();
-            }
-            if (!read.get().equals(unsavedOver)) {
-                // Whoever wrote after us knew more; the facts that we could not save show again.
-                unsavedOver = null;
-                SandboxRecord before = record;
-                record = read.get();
-                changed(before, record, "another process");
-            }
-            dropForeignSession();
+        try {
+            ledger.reload();
+        } catch (NotFoundException e) {
+            forget();
+            throw e;
         }
-        if (unsavedOver != null) {
-            note(record, "saved late");
+        if (ownership == null) {
+            dropForeignSession();
         }
     }
 
     /** Another process may have ended the machine that we are connected to, and started another one. */
     private void dropForeignSession() {
         GuestSession connected = session;
-        if (connected != null && !(record.isUp() && connected.isOf(record.vmm()))) {
+        if (connected != null && !(record().isUp() && connected.isOf(record().vmm()))) {
             session = null;
-            String reason = record.stopReason().orElse("started again by another process");
+            String reason = record().stopReason().orElse("started again by another process");
             connected.release(died(reason));
             tellEnd(connected.end(), reason);
         }
@@ -313,75 +299,31 @@ final class SandboxImpl implements Sandbox {
 
     /** The record now, without the lock: whole, perhaps about to change. */
     SandboxRecord snapshot() {
-        if (ownership != null || closed) {
-            return record;
-        }
-        SandboxRecord read = read().orElseThrow(this::gone);
-        return read.equals(unsavedOver) ? record : read;
-    }
-
-    /** What is on disk, unless that is another sandbox, which got the id after this one was deleted. */
-    private Optional<SandboxRecord> read() {
-        return place.store().read().filter(read -> read.createdAt().equals(record.createdAt()));
+        return closed ? ledger.record() : ledger.snapshot();
     }
 
     /** Whether a detached sandbox was deleted by another process. */
     boolean isGone() {
-        return ownership == null && read().isEmpty();
+        return ledger.isGone();
     }
 
     SandboxRecord record() {
-        return record;
+        return ledger.record();
     }
 
-    /** Writes the record; if that fails, nothing has changed. */
+    /** Writes the record(); if that fails, nothing has changed. */
     void save(SandboxRecord next, String reason) {
-        place.store().write(next);
-        SandboxRecord before = record;
-        record = next;
-        unsavedOver = null;
-        changed(before, next, reason);
+        ledger.save(next, reason);
     }
 
-    /** Takes over facts, which a full disk cannot undo: the record is then saved later. */
+    /** Takes over facts, which a full disk cannot undo. */
     void note(SandboxRecord next, String reason) {
-        SandboxRecord before = record;
-        record = next;
-        try {
-            place.store().write(next);
-            unsavedOver = null;
-        } catch (VirtException e) {
-            if (unsavedOver == null) {
-                unsavedOver = before;
-            }
-            log.warn("the state of a sandbox cannot be saved now: sandbox={}", id(), e);
-        }
-        changed(before, next, reason);
-    }
-
-    private void changed(SandboxRecord before, SandboxRecord after, String reason) {
-        for (ContainerRecord container : after.containers()) {
-            State old =
-                    before.container(container.id()).map(ContainerRecord::state).orElse(container.state());
-            if (old != container.state()) {
-                events.publish(new SandboxEvent.StateChanged(
-                        id(), Optional.of(container.id()), old, container.state(), reason));
-            }
-        }
-        for (ContainerRecord container : before.containers()) {
-            if (after.container(container.id()).isEmpty()) {
-                forgetContainer(container.id());
-            }
-        }
-        if (before.state() != after.state()) {
-            events.publish(
-                    new SandboxEvent.StateChanged(id(), Optional.empty(), before.state(), after.state(), reason));
-        }
+        ledger.note(next, reason);
     }
 
     /** Brings the record to what the facts demand, without a question to the guest. Needs the lock. */
     private void settleFacts() {
-        SandboxRecord now = record;
+        SandboxRecord now = record();
         if (now.isUp() && isMachineDead(now)) {
             machineGone(deathReason());
         } else if (!now.isUp() && !now.held().isEmpty()) {
@@ -389,24 +331,24 @@ final class SandboxImpl implements Sandbox {
         } else if (now.isUp() && now.isPending(Pending.Operation.STOP_SANDBOX, "")) {
             quietly("finish a stop that was cut off", () -> endMachine("stopped"));
         }
-        if (record.isUp()) {
+        if (record().isUp()) {
             containerLife.settleFacts();
         }
     }
 
     /** Finishes or undoes in the machine what was cut off, as far as it gets in this time. Needs the lock. */
     private void settleGuest(Duration patience) {
-        if (!record.isUp() || record.pending().isEmpty() || patience.isZero()) {
+        if (!record().isUp() || record().pending().isEmpty() || patience.isZero()) {
             return;
         }
         Deadline deadline = Deadline.after(patience);
-        if (record.isPending(Pending.Operation.PAUSE_SANDBOX, "")) {
+        if (record().isPending(Pending.Operation.PAUSE_SANDBOX, "")) {
             quietly("learn whether the machine is paused", () -> {
                 State truth = machine().isPaused(deadline) ? State.PAUSED : State.RUNNING;
-                note(record.state(truth).end(Pending.Operation.PAUSE_SANDBOX), "its pause or resume was cut off");
+                note(record().state(truth).end(Pending.Operation.PAUSE_SANDBOX), "its pause or resume was cut off");
             });
         }
-        if (record.state() == State.RUNNING) {
+        if (record().state() == State.RUNNING) {
             containerLife.finishPending(deadline);
         }
     }
@@ -419,7 +361,7 @@ final class SandboxImpl implements Sandbox {
         }
     }
 
-    /** By the facts, not by the record. */
+    /** By the facts, not by the record(). */
     boolean isMachineDead(SandboxRecord now) {
         GuestSession connected = session;
         return now.vmm().isEmpty()
@@ -432,7 +374,7 @@ final class SandboxImpl implements Sandbox {
     private String deathReason() {
         GuestSession connected = session;
         if (connected != null
-                && connected.machine().process().equals(record.vmm().orElse(null))) {
+                && connected.machine().process().equals(record().vmm().orElse(null))) {
             try {
                 return connected.machine().onExit().get(DEATH_NEWS.toMillis(), TimeUnit.MILLISECONDS);
             } catch (InterruptedException e) {
@@ -441,7 +383,7 @@ final class SandboxImpl implements Sandbox {
                 // The process is gone; why is not known.
             }
         }
-        return "its hypervisor (" + record.vmm().map(HostProcess::toString).orElse("unknown") + ") is gone";
+        return "its hypervisor (" + record().vmm().map(HostProcess::toString).orElse("unknown") + ") is gone";
     }
 
     // Start
@@ -451,16 +393,16 @@ final class SandboxImpl implements Sandbox {
         requireOpen();
         GuestImage booted = guestImage(); // may be made first, which takes long: not under the lock
         locked("start", () -> {
-            Operation.START.require("sandbox " + id(), record.state());
-            save(record.begin(Pending.Operation.START_SANDBOX).holding(Held.VM), "start");
+            Operation.START.require("sandbox " + id(), record().state());
+            save(record().begin(Pending.Operation.START_SANDBOX).holding(Held.VM), "start");
             stopping = false;
             booting = true;
             if (end.isTold()) {
                 end = new MachineEnd();
             }
             try {
-                boot(booted, Deadline.after(record.config().bootDeadline()));
-                save(record.running(machine().process()).end(Pending.Operation.START_SANDBOX), "start");
+                boot(booted, Deadline.after(record().config().bootDeadline()));
+                save(record().running(machine().process()).end(Pending.Operation.START_SANDBOX), "start");
                 requireAlive();
             } catch (RuntimeException e) {
                 undo(e, () -> endMachine("it did not start: " + e.getMessage()));
@@ -484,7 +426,7 @@ final class SandboxImpl implements Sandbox {
 
     private void boot(GuestImage booted, Deadline deadline) {
         place.createVmDirectory();
-        SandboxConfig config = record.config();
+        SandboxConfig config = record().config();
         VirtualMachine launched = step(
                 "hypervisor.launch",
                 () -> backends.hypervisor()
@@ -546,7 +488,7 @@ final class SandboxImpl implements Sandbox {
         if (connected != null) {
             return connected; // made by another thread meanwhile; one of another machine was dropped with the lock
         }
-        HostProcess process = record.vmm()
+        HostProcess process = record().vmm()
                 .orElseThrow(() -> new VmDiedException("the virtual machine of sandbox " + id() + " is gone"));
         VirtualMachine machine =
                 backends.hypervisor().attach(id(), place.vmDirectory(), process, Deadline.after(ATTACH));
@@ -628,18 +570,18 @@ final class SandboxImpl implements Sandbox {
     @Override
     public void stop() {
         ending("stop", () -> {
-            if (record.state() != State.STOPPED) {
+            if (record().state() != State.STOPPED) {
                 end();
             }
         });
     }
 
     private void end() {
-        if (!record.held().isEmpty()) {
-            note(record.begin(Pending.Operation.STOP_SANDBOX), "stop");
+        if (!record().held().isEmpty()) {
+            note(record().begin(Pending.Operation.STOP_SANDBOX), "stop");
         }
         GuestSession connected = session;
-        if (record.state() == State.RUNNING) {
+        if (record().state() == State.RUNNING) {
             shutDownAgent();
         } else if (connected != null) {
             connected.abort(died("stopped"));
@@ -690,7 +632,7 @@ final class SandboxImpl implements Sandbox {
             }
         }
         try {
-            return uninterruptibly(operation, PATIENCE.plus(record.config().bootDeadline()));
+            return uninterruptibly(operation, PATIENCE.plus(record().config().bootDeadline()));
         } catch (SandboxBusyException e) {
             GuestSession connected = session;
             if (ownership != null && connected != null) {
@@ -735,7 +677,7 @@ final class SandboxImpl implements Sandbox {
             Optional<GuestSession> ending = sessionForTheEnd();
             if (ending.isPresent()) {
                 ending.get().machine().stop(Deadline.after(VM_STOP));
-            } else if (record.held().contains(Held.VM)) {
+            } else if (record().held().contains(Held.VM)) {
                 backends.hypervisor().reap(place.vmDirectory(), Deadline.after(VM_STOP));
             }
         }
@@ -744,7 +686,7 @@ final class SandboxImpl implements Sandbox {
 
     private Optional<GuestSession> sessionForTheEnd() {
         GuestSession connected = session; // never one of another machine, see dropForeignSession
-        if (connected != null || !record.isUp()) {
+        if (connected != null || !record().isUp()) {
             return Optional.ofNullable(connected);
         }
         try {
@@ -768,14 +710,14 @@ final class SandboxImpl implements Sandbox {
             }
             place.removeVmDirectory();
         });
-        note(containerLife.withExits(record).stopped(reason), reason);
+        note(containerLife.withExits(record()).stopped(reason), reason);
         tellEnd(end, reason);
     }
 
     @Override
     public void delete() {
         ending("delete", () -> {
-            if (!record.held().isEmpty() || record.isUp()) {
+            if (!record().held().isEmpty() || record().isUp()) {
                 end();
             }
             place.remove();
@@ -819,36 +761,36 @@ final class SandboxImpl implements Sandbox {
     @Override
     public void pause() {
         locked("pause", () -> {
-            Operation.PAUSE.require("sandbox " + id(), record.state());
-            save(record.begin(Pending.Operation.PAUSE_SANDBOX), "pause");
+            Operation.PAUSE.require("sandbox " + id(), record().state());
+            save(record().begin(Pending.Operation.PAUSE_SANDBOX), "pause");
             request("hypervisor.pause", () -> {
                 machine().pause(Deadline.after(REQUEST));
                 return null;
             });
-            note(record.state(State.PAUSED).end(Pending.Operation.PAUSE_SANDBOX), "pause");
+            note(record().state(State.PAUSED).end(Pending.Operation.PAUSE_SANDBOX), "pause");
         });
     }
 
     @Override
     public void resume() {
         locked("resume", () -> {
-            Operation.RESUME.require("sandbox " + id(), record.state());
-            save(record.begin(Pending.Operation.PAUSE_SANDBOX), "resume");
+            Operation.RESUME.require("sandbox " + id(), record().state());
+            save(record().begin(Pending.Operation.PAUSE_SANDBOX), "resume");
             request("hypervisor.resume", () -> {
                 machine().resume(Deadline.after(REQUEST));
                 return null;
             });
-            note(record.state(State.RUNNING).end(Pending.Operation.PAUSE_SANDBOX), "resume");
+            note(record().state(State.RUNNING).end(Pending.Operation.PAUSE_SANDBOX), "resume");
         });
     }
 
     @Override
     public void annotate(Map<String, String> more) {
         locked("annotate", () -> {
-            SandboxConfig old = record.config();
+            SandboxConfig old = record().config();
             Map<String, String> all = new HashMap<>(old.annotations());
             all.putAll(more);
-            save(record.config(old.withAnnotations(all)), "annotate");
+            save(record().config(old.withAnnotations(all)), "annotate");
         });
     }
 
