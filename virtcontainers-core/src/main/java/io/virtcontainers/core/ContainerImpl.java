@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 
 /** One container, as this process sees it: what changes something is done by {@link ContainerLife}. */
 final class ContainerImpl implements Container {
-    private final SandboxImpl sandbox;
+    private final SandboxLife sandbox;
     private final String id;
     private final ContainerLife life;
     private volatile @Nullable Watched watched;
@@ -36,7 +36,7 @@ final class ContainerImpl implements Container {
     /** An init process, and of which container in the guest it is. */
     private record Watched(String incarnation, GuestProcess process) {}
 
-    ContainerImpl(SandboxImpl sandbox, String id) {
+    ContainerImpl(SandboxLife sandbox, String id) {
         this.sandbox = sandbox;
         this.id = id;
         this.life = sandbox.containerLife();

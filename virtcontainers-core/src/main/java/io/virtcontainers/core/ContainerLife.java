@@ -35,19 +35,19 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The life of the containers and devices of one sandbox: whatever acquires or gives back something in its virtual machine.
- * Each operation follows the order of {@link SandboxImpl}: lock, settled record, state, journal, act, record.
+ * Each operation follows the order of {@link SandboxLife}: lock, settled record, state, journal, act, record.
  */
 final class ContainerLife {
     private static final Logger log = LoggerFactory.getLogger(ContainerLife.class);
     private static final Duration UNDO = Duration.ofSeconds(10);
     private static final Duration KILLED = Duration.ofSeconds(10);
 
-    private final SandboxImpl sandbox;
+    private final SandboxLife sandbox;
 
     /** What the agent said of processes that this process does not wait for, by incarnation. */
     private final Map<String, ExitStatus> learned = new ConcurrentHashMap<>();
 
-    ContainerLife(SandboxImpl sandbox) {
+    ContainerLife(SandboxLife sandbox) {
         this.sandbox = sandbox;
     }
 
@@ -241,7 +241,7 @@ final class ContainerLife {
         String id = config.id();
         sandbox.requireUsable("create container " + id);
         Path disk = image(config);
-        return sandbox.locked("create container " + id, SandboxImpl.PATIENCE, () -> {
+        return sandbox.locked("create container " + id, SandboxLife.PATIENCE, () -> {
             requireRunningSandbox("create container " + id);
             requireFree(id);
             release(id, Deadline.after(UNDO)); // what an earlier, failed one could not
@@ -252,7 +252,7 @@ final class ContainerLife {
                     "create");
             String incarnation = newIncarnation();
             try {
-                acquire(config, incarnation, disk, Deadline.after(SandboxImpl.REQUEST));
+                acquire(config, incarnation, disk, Deadline.after(SandboxLife.REQUEST));
                 sandbox.save(
                         record().container(ContainerRecord.created(config, incarnation, Instant.now()))
                                 .endAll(id),
@@ -297,7 +297,7 @@ final class ContainerLife {
             requireRunningSandbox("start container " + id);
             ContainerRecord container = required(id);
             Operation.START.require(what(id), container.state());
-            Deadline deadline = Deadline.after(SandboxImpl.REQUEST);
+            Deadline deadline = Deadline.after(SandboxLife.REQUEST);
             SandboxRecord begun = record().begin(Pending.Operation.START_CONTAINER, id);
             sandbox.save(begun, "start");
             boolean again = container.state() == State.STOPPED;
@@ -340,7 +340,7 @@ final class ContainerLife {
             if (container.state() != State.STOPPED) {
                 kill(id);
             }
-            release(id, Deadline.after(SandboxImpl.REQUEST));
+            release(id, Deadline.after(SandboxLife.REQUEST));
             sandbox.note(
                     record().container(container.stopped(exitOf(container))).endAll(id), "stop");
         });
@@ -365,7 +365,7 @@ final class ContainerLife {
                 if (record().isUp()) {
                     requireRunningSandbox("delete container " + id);
                     sandbox.note(record().begin(Pending.Operation.DELETE_CONTAINER, id), "delete");
-                    release(id, Deadline.after(SandboxImpl.REQUEST));
+                    release(id, Deadline.after(SandboxLife.REQUEST));
                 }
                 sandbox.note(record().withoutContainer(id).end(Pending.Operation.DELETE_CONTAINER, id), "delete");
                 learned.remove(id);
@@ -396,7 +396,7 @@ final class ContainerLife {
             sandbox.save(record().begin(Pending.Operation.PAUSE_CONTAINER, id), phase);
             try {
                 sandbox.request(phase, () -> {
-                    Deadline deadline = Deadline.after(SandboxImpl.REQUEST);
+                    Deadline deadline = Deadline.after(SandboxLife.REQUEST);
                     freezing.of(sandbox.agent(deadline), id, deadline);
                     return null;
                 });
@@ -418,7 +418,7 @@ final class ContainerLife {
             ContainerConfig old = container.config();
             Resources all = old.resources().with(changes); // as upstream's agent replaces all limits
             sandbox.request("container.update", () -> {
-                sandbox.agent().updateContainer(id, all, Deadline.after(SandboxImpl.REQUEST));
+                sandbox.agent().updateContainer(id, all, Deadline.after(SandboxLife.REQUEST));
                 return null;
             });
             sandbox.note(record().container(container.config(old.withResources(all))), "update");
@@ -448,7 +448,7 @@ final class ContainerLife {
 
     String addDevice(Device.Block device) {
         String id = device.id();
-        return sandbox.locked("add device " + id, SandboxImpl.PATIENCE, () -> {
+        return sandbox.locked("add device " + id, SandboxLife.PATIENCE, () -> {
             requireRunningSandbox("add device " + id);
             requireFree(id);
             release(id, Deadline.after(UNDO));
@@ -458,7 +458,7 @@ final class ContainerLife {
                         "disk.attach",
                         () -> sandbox.machine()
                                 .addBlockDevice(
-                                        id, device.image(), device.readOnly(), Deadline.after(SandboxImpl.REQUEST)));
+                                        id, device.image(), device.readOnly(), Deadline.after(SandboxLife.REQUEST)));
                 sandbox.save(record().device(id).endAll(id), "add device");
                 return address;
             } catch (RuntimeException e) {
@@ -472,7 +472,7 @@ final class ContainerLife {
         sandbox.locked("remove device " + id, () -> {
             if (record().devices().contains(id)) {
                 requireRunningSandbox("remove device " + id);
-                release(id, Deadline.after(SandboxImpl.REQUEST));
+                release(id, Deadline.after(SandboxLife.REQUEST));
                 sandbox.note(record().withoutDevice(id), "remove device");
             }
         });

@@ -129,7 +129,7 @@ public final class Engine implements VirtContainers {
         if (record.isPresent() && record.get().config().detached()) {
             SandboxImpl sandbox = fetched(place, record.get());
             try {
-                sandbox.locked("sweep", () -> {});
+                sandbox.life().locked("sweep", () -> {});
             } finally {
                 sandbox.close();
             }
@@ -184,7 +184,7 @@ public final class Engine implements VirtContainers {
     private SandboxImpl claim(SandboxConfig config, GuestImage image, PhaseRecorder phases) {
         SandboxPlace place = state.place(config.id());
         requireNotTaken(place);
-        try (SandboxLocks.Lock lock = place.lock("create", Deadline.after(SandboxImpl.PATIENCE))) {
+        try (SandboxLocks.Lock lock = place.lock("create", Deadline.after(SandboxLife.PATIENCE))) {
             if (place.exists()) {
                 requireNotTaken(place);
                 if (!removeOrphan(place, place.store().read())) {
@@ -200,7 +200,8 @@ public final class Engine implements VirtContainers {
                         config.detached() ? Optional.empty() : Optional.of(HostProcess.current()),
                         Instant.now());
                 place.store().write(first);
-                SandboxImpl sandbox = new SandboxImpl(place, this, backends, phases, ownership, image, first);
+                SandboxImpl sandbox =
+                        new SandboxImpl(new SandboxLife(place, this, backends, phases, ownership, image, first));
                 synchronized (sandboxes) {
                     requireOpen();
                     sandboxes.put(config.id(), sandbox);
@@ -292,8 +293,8 @@ public final class Engine implements VirtContainers {
             requireOpen();
             known = Optional.ofNullable(sandboxes.get(id));
         }
-        if (known.isPresent() && known.get().isGone()) {
-            known.get().forget();
+        if (known.isPresent() && known.get().life().isGone()) {
+            known.get().life().forget();
             return Optional.empty();
         }
         return known;
@@ -324,7 +325,8 @@ public final class Engine implements VirtContainers {
     }
 
     private SandboxImpl fetched(SandboxPlace place, SandboxRecord record) {
-        return new SandboxImpl(place, this, backends, new PhaseRecorder(place.id()), null, null, record);
+        return new SandboxImpl(
+                new SandboxLife(place, this, backends, new PhaseRecorder(place.id()), null, null, record));
     }
 
     private NotFoundException unknown(String id) {
@@ -337,7 +339,7 @@ public final class Engine implements VirtContainers {
         if (isOwned(place)) {
             return;
         }
-        try (SandboxLocks.Lock lock = place.lock("remove it", Deadline.after(SandboxImpl.STATUS_PATIENCE))) {
+        try (SandboxLocks.Lock lock = place.lock("remove it", Deadline.after(SandboxLife.STATUS_PATIENCE))) {
             if (removeOrphan(place, place.store().read())) {
                 throw unknown(place.id());
             }
@@ -361,7 +363,7 @@ public final class Engine implements VirtContainers {
             }
         }
         requireOwnerAlive(place);
-        try (SandboxLocks.Lock lock = place.lock("tell its status", Deadline.after(SandboxImpl.STATUS_PATIENCE))) {
+        try (SandboxLocks.Lock lock = place.lock("tell its status", Deadline.after(SandboxLife.STATUS_PATIENCE))) {
             return Statuses.ofForeign(place.store().read().orElseThrow(() -> unknown(place.id())));
         }
     }
@@ -396,7 +398,7 @@ public final class Engine implements VirtContainers {
         if (!place.exists()) {
             return;
         }
-        try (SandboxLocks.Lock lock = place.lock("clean up", Deadline.after(SandboxImpl.PATIENCE))) {
+        try (SandboxLocks.Lock lock = place.lock("clean up", Deadline.after(SandboxLife.PATIENCE))) {
             readable = readable(place);
             if (readable.isPresent() && readable.get().config().detached()) {
                 SandboxImpl passing = fetched(place, readable.get());
@@ -424,7 +426,7 @@ public final class Engine implements VirtContainers {
         synchronized (sandboxes) {
             SandboxImpl stale = sandboxes.get(place.id());
             if (stale != null) {
-                stale.forget();
+                stale.life().forget();
             }
         }
     }
@@ -440,9 +442,9 @@ public final class Engine implements VirtContainers {
 
     // Close
 
-    void forget(SandboxImpl sandbox) {
+    void forget(SandboxLife life) {
         synchronized (sandboxes) {
-            sandboxes.remove(sandbox.id(), sandbox);
+            sandboxes.computeIfPresent(life.id(), (id, sandbox) -> sandbox.life() == life ? null : sandbox);
         }
     }
 
@@ -473,7 +475,7 @@ public final class Engine implements VirtContainers {
                     sandbox.close();
                 } catch (RuntimeException e) {
                     suppress(failure, e);
-                    sandbox.forget(); // its owner is gone: whoever comes next may remove it
+                    sandbox.life().forget(); // its owner is gone: whoever comes next may remove it
                 }
             }
             background.shutdownNow();
