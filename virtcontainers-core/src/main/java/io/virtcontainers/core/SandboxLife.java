@@ -67,7 +67,7 @@ final class SandboxLife {
     static final Duration PATIENCE = Duration.ofMinutes(1);
     static final Duration STATUS_PATIENCE = Duration.ofSeconds(5);
     static final Duration REQUEST = Duration.ofSeconds(60);
-    private static final Duration ATTACH = Duration.ofSeconds(10);
+    private static final Duration ATTACH = Duration.ofSeconds(30);
 
     /** What an earlier operation has left undone in the guest may take an operation this long. */
     private static final Duration GUEST_WORK = Duration.ofSeconds(2);

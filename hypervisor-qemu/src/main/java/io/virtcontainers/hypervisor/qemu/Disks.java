@@ -143,10 +143,10 @@ final class Disks {
         try {
             Optional<String> device = names.deviceAmong(devices(qmp, deadline));
             if (device.isPresent() && unplug(qmp, id, device.get(), deadline)) {
-                awaitRelease(released, id, device.get(), deadline);
+                awaitRelease(qmp, released, id, device.get(), deadline);
             }
             if (!deleteNode(qmp, id, names, deadline)) {
-                awaitRelease(released, id, names.node(), deadline);
+                awaitRelease(qmp, released, id, names.node(), deadline);
                 if (!deleteNode(qmp, id, names, deadline)) {
                     throw new HypervisorException("cannot close the image of disk " + id + ": something else uses it");
                 }
@@ -172,9 +172,10 @@ final class Disks {
         }
     }
 
-    private static void awaitRelease(CompletableFuture<Void> released, String id, String name, Deadline deadline) {
-        deadline.await(
-                released,
+    private static void awaitRelease(
+            QmpSession qmp, CompletableFuture<Void> released, String id, String name, Deadline deadline) {
+        var unused = deadline.await(
+                CompletableFuture.anyOf(released, qmp.client().ended()),
                 "the guest's release of disk " + id + " (" + name
                         + ", whose slot stays taken; a guest that is hung, paused or has the disk in use does not release it)");
     }

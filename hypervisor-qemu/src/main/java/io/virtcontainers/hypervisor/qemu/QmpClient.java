@@ -56,6 +56,7 @@ final class QmpClient {
     private long lastId;
     private @Nullable Channel channel;
     private @Nullable String failure;
+    private final CompletableFuture<Void> ended = new CompletableFuture<>();
 
     /** @param events gets every event, on the event loop */
     QmpClient(EventLoop loop, Consumer<JsonNode> events) {
@@ -191,6 +192,11 @@ final class QmpClient {
         }
     }
 
+    /** Fails when the connection does: for who waits for an event. */
+    CompletableFuture<Void> ended() {
+        return ended;
+    }
+
     private void fail(String reason) {
         if (failure != null) {
             return;
@@ -200,6 +206,7 @@ final class QmpClient {
         calls.clear();
         lost.forEach(call -> call.answer.completeExceptionally(connectionFailed(call.command, reason)));
         ready.completeExceptionally(connectionFailed("the greeting", reason));
+        ended.completeExceptionally(connectionFailed("what was waited for", reason));
         if (channel != null) {
             var unused = channel.close();
         }
