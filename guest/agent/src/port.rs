@@ -78,11 +78,11 @@ impl FilePort {
 
     fn poll_events(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            if self.known.update(&self.events)? {
+            if self.known.update(&self.events, cx)? {
                 return Poll::Ready(Ok(()));
             }
             let mut guard = ready!(self.events.poll_read_ready(cx))?;
-            if self.known.update(&self.events)? {
+            if self.known.update(&self.events, cx)? {
                 return Poll::Ready(Ok(()));
             }
             guard.clear_ready();
@@ -99,7 +99,10 @@ struct Known {
 
 impl Known {
     /// Takes the events that came since the last call; false when there are none.
-    fn update(&mut self, events: &AsyncFd<OwnedFd>) -> io::Result<bool> {
+    ///
+    /// An event that was taken wakes nobody any more. So the task is woken for what it is not just
+    /// about to do: input that a write has learnt of would otherwise lie unread until the next one.
+    fn update(&mut self, events: &AsyncFd<OwnedFd>, cx: &Context<'_>) -> io::Result<bool> {
         let mut list = [EpollEvent::empty()];
         let count = match epoll::epoll_wait(events.as_raw_fd(), &mut list, 0) {
             Ok(count) => count,
@@ -113,6 +116,7 @@ impl Known {
         self.hung_up = flags.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
         self.readable |= self.hung_up || flags.contains(EpollFlags::EPOLLIN);
         self.writable |= self.hung_up || flags.contains(EpollFlags::EPOLLOUT);
+        cx.waker().wake_by_ref();
         Ok(true)
     }
 }
@@ -141,7 +145,7 @@ impl Port for FilePort {
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         // Output for a host that has left would be read by the one that comes next, and what is
         // known of the host may be old: tokio learns of events only between two polls.
-        self.known.update(&self.events)?;
+        self.known.update(&self.events, cx)?;
         loop {
             if self.known.hung_up {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
@@ -174,6 +178,30 @@ impl Port for FilePort {
 mod tests {
     use super::*;
     use crate::testing::TempDir;
+    use futures_util::future::poll_fn;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn input_that_comes_between_a_read_and_a_write_is_read() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let mut port = FilePort::new(File::from(OwnedFd::from(near))).unwrap();
+        let mut buf = [0; 16];
+        let mut written = false;
+        // A task of its own, which nobody but the port wakes.
+        let task = tokio::spawn(poll_fn(move |cx| {
+            let read = port.poll_read(cx, &mut buf);
+            if read.is_pending() && !written {
+                written = true;
+                far.write_all(b"input").unwrap();
+                assert!(port.poll_write(cx, b"output").is_ready());
+            }
+            read
+        }));
+        let read = tokio::time::timeout(Duration::from_secs(5), task).await;
+        assert_eq!(read.expect("the task is woken").unwrap().unwrap(), 5);
+    }
 
     #[test]
     fn the_ports_of_the_agent_are_told_from_others() {
