@@ -33,8 +33,10 @@ public final class Detached {
         try (VirtContainers vc = VirtContainers.open()) {
             switch (args.length == 0 ? "" : args[0]) {
                 case "run" -> run(vc, args[1], Path.of(args[2]), List.of(args).subList(3, args.length));
-                case "list" -> vc.list().forEach(status -> System.out.println(
-                        status.id() + " " + status.state() + " " + (status.detached() ? "detached" : "scoped")));
+                case "list" ->
+                    vc.list()
+                            .forEach(status -> System.out.println(status.id() + " " + status.state() + " "
+                                    + (status.detached() ? "detached" : "scoped")));
                 case "wait" -> code = waitFor(vc, args[1]).code();
                 case "delete" -> vc.cleanup(args[1]);
                 default -> {

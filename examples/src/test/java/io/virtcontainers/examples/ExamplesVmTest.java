@@ -100,7 +100,8 @@ class ExamplesVmTest {
     void aDetachedSandboxIsFoundByOtherProcesses() throws Exception {
         String id = "example-" + ProcessHandle.current().pid();
         try {
-            Result run = run(NOTHING, "Detached", "run", id, busybox.toString(), "sh", "-c", "echo from before; exit 5");
+            Result run =
+                    run(NOTHING, "Detached", "run", id, busybox.toString(), "sh", "-c", "echo from before; exit 5");
             assertThat(run.code()).isZero();
             assertThat(run(NOTHING, "Detached", "list").out()).contains(id + " running detached");
             Result waited = run(NOTHING, "Detached", "wait", id);
