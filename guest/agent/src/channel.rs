@@ -4,17 +4,25 @@
 //! A virtio-serial port has no connections: the host may vanish in the middle of a frame, and the
 //! bytes of its successor may follow directly, without an end-of-file between. So this layer is in
 //! one of two states. *Scanning* discards everything up to a client preface. *Connected* follows
-//! the frame boundaries; a frame header that starts with `PRI` would announce 5 MB, far above our
-//! maximum, so it can only be the preface of the next connection: the present one then ends and
-//! the preface is kept. An end-of-file ends the connection too.
+//! the frame boundaries; a frame header that starts as a preface or a greeting does would announce
+//! more than 5 MB, far above our maximum, so the next connection begins there: the present one then
+//! ends and what came is kept.
+//!
+//! The other direction has the same trouble: the new host may be given what was meant for the one
+//! before. Therefore it can greet: 24 bytes, 16 of them its own choice, right before its preface.
+//! The greeting is sent back before anything else, and the host discards all that comes earlier.
 //!
 //! The kernel learns of a host's arrival and departure by another way than of its bytes, and at
-//! times later. So the port of a *young* connection may still seem to be without a host; that is
-//! believed only if it lasts.
+//! times later: the departure of a host may show only after the first bytes of its successor, which
+//! then seems to be away itself. So an absence is believed only if it lasts. When it ends before,
+//! the bytes tell whether the host is another one.
+//!
+//! A GOAWAY frame is left out. It says that its host will leave, which the port tells as well; and
+//! h2 0.3.13 fails an assertion, the agent's end, when one comes behind a call not yet accepted.
 //!
 //! Given up: a preface that falls into the missing payload of a cut frame is taken as that payload
-//! when the end-of-file was missed. `STALL` heals this: no byte for so long inside a frame means
-//! that the rest will never come; the client then has to connect again.
+//! when no end-of-file was seen. `STALL` heals this: no byte for so long inside a frame means that
+//! the rest will never come; the client then has to connect again.
 
 use bytes::{Buf, BytesMut};
 use futures_util::future::poll_fn;
@@ -30,10 +38,16 @@ use tokio::time::{sleep, Instant, Sleep};
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub const STALL: Duration = Duration::from_secs(5);
 
-/// For how long a connection is young, and for how long the absence of its host is doubted.
-const GRACE: Duration = Duration::from_millis(100);
+/// What a greeting begins with; `GREETING` bytes in all.
+pub const MAGIC: &[u8] = b"virtcont";
+pub const GREETING: usize = 24;
+
+/// For how long the absence of the host is doubted.
+pub const GRACE: Duration = Duration::from_secs(1);
 
 const FRAME_HEADER: usize = 9;
+const FRAME_TYPE: usize = 3;
+const GOAWAY: u8 = 7;
 const READ_SIZE: usize = 64 * 1024;
 /// virtio-serial takes at most 32 KiB per write, and each write costs a notification of the host.
 const WRITE_SIZE: usize = 32 * 1024;
@@ -64,22 +78,24 @@ impl<P: Port> Channel<P> {
     /// Waits for the next preface; the error of the port itself is final.
     pub async fn next_connection(&mut self) -> io::Result<Connection<'_, P>> {
         loop {
-            if skip_to_preface(&mut self.input) {
+            if let Some(greeting) = skip_to_start(&mut self.input) {
+                let mut output = Vec::with_capacity(WRITE_SIZE);
+                output.extend_from_slice(&self.input.split_to(greeting));
                 return Ok(Connection {
                     channel: self,
                     vetted: PREFACE.len(),
                     payload: 0,
+                    dropping: false,
                     ended: false,
                     stall: None,
                     stalling: false,
-                    began: Instant::now(),
+                    interrupted: false,
                     absence: None,
-                    output: Vec::with_capacity(WRITE_SIZE),
+                    output,
                     written: 0,
                 });
             }
             if poll_fn(|cx| self.poll_fill(cx)).await? == 0 {
-                self.input.clear();
                 poll_fn(|cx| self.port.poll_return(cx)).await?;
             }
         }
@@ -98,15 +114,37 @@ impl<P: Port> Channel<P> {
     }
 }
 
-/// True when `input` now starts with a whole preface; otherwise it holds at most the start of one.
-fn skip_to_preface(input: &mut BytesMut) -> bool {
+/// The length of the greeting, or 0, when `input` now starts with one and a whole preface or only
+/// the latter; otherwise it holds at most the start of them.
+fn skip_to_start(input: &mut BytesMut) -> Option<usize> {
     let found = (0..input.len()).find(|&at| {
         let rest = &input[at..];
-        let length = rest.len().min(PREFACE.len());
-        rest[..length] == PREFACE[..length]
+        agree(rest, PREFACE)
+            || agree(rest, MAGIC) && rest.get(GREETING..).map_or(true, |it| agree(it, PREFACE))
     });
     input.advance(found.unwrap_or(input.len()));
-    input.len() >= PREFACE.len()
+    let greeting = if input.starts_with(MAGIC) {
+        GREETING
+    } else {
+        0
+    };
+    (input.len() >= greeting + PREFACE.len()).then_some(greeting)
+}
+
+/// Whether one is the start of the other.
+fn agree(one: &[u8], other: &[u8]) -> bool {
+    let length = one.len().min(other.len());
+    one[..length] == other[..length]
+}
+
+fn starts_connection(input: &[u8]) -> bool {
+    input.starts_with(&PREFACE[..3]) || input.starts_with(&MAGIC[..3])
+}
+
+/// Of the frame whose header the input starts with, the header included.
+fn frame_length(input: &[u8]) -> usize {
+    FRAME_HEADER
+        + (usize::from(input[0]) << 16 | usize::from(input[1]) << 8 | usize::from(input[2]))
 }
 
 /// One HTTP/2 connection as h2 sees it: begins with the preface, ends with end-of-file.
@@ -116,33 +154,42 @@ pub struct Connection<'a, P> {
     vetted: usize,
     /// Payload bytes of the present frame that are not in the input yet.
     payload: usize,
+    /// Whether the present frame is left out.
+    dropping: bool,
     ended: bool,
     stall: Option<Pin<Box<Sleep>>>,
     stalling: bool,
-    began: Instant,
+    /// Whether an end-of-file was read, in doubt, since the last byte.
+    interrupted: bool,
     absence: Option<Pin<Box<Sleep>>>,
     output: Vec<u8>,
     written: usize,
 }
 
 impl<P: Port> Connection<'_, P> {
-    /// Claims what the input holds of the present frame, or recognises the next connection.
-    fn vet(&mut self) {
-        let input = &self.channel.input;
+    /// Claims what the input holds of the present frame, or recognises the next connection; false
+    /// when that takes more input.
+    fn vet(&mut self) -> bool {
+        let input = &mut self.channel.input;
         if self.payload == 0 {
-            if input.starts_with(&PREFACE[..3]) {
+            if starts_connection(input) {
                 self.ended = true;
-                return;
+                return true;
             }
             if input.len() < FRAME_HEADER {
-                return;
+                return false;
             }
-            let length =
-                usize::from(input[0]) << 16 | usize::from(input[1]) << 8 | usize::from(input[2]);
-            self.payload = FRAME_HEADER + length;
+            self.dropping = input[FRAME_TYPE] == GOAWAY;
+            self.payload = frame_length(input);
         }
-        self.vetted = self.payload.min(input.len());
-        self.payload -= self.vetted;
+        let count = self.payload.min(input.len());
+        self.payload -= count;
+        if self.dropping {
+            input.advance(count);
+        } else {
+            self.vetted = count;
+        }
+        count > 0
     }
 
     fn inside_frame(&self) -> bool {
@@ -177,19 +224,49 @@ impl<P: Port> Connection<'_, P> {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether the host, which seems to be away, is or comes back; if not, the connection ends.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let before = self.channel.input.len();
+        let count = ready!(self.channel.poll_fill(cx))?;
+        if count > 0 {
+            self.stalling = false;
+            let resumed = std::mem::replace(&mut self.interrupted, false);
+            if resumed && starts_connection(&self.channel.input[before..]) {
+                self.drop_cut_frame(before);
+            }
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// Of the first `end` bytes of the input, drops those of a frame that is not whole.
+    fn drop_cut_frame(&mut self, end: usize) {
+        let mut at = self.vetted;
+        if self.payload == 0 {
+            while end - at >= FRAME_HEADER {
+                let length = frame_length(&self.channel.input[at..]);
+                if length > end - at {
+                    break;
+                }
+                at += length;
+            }
+        }
+        self.payload = 0;
+        let rest = self.channel.input.split_off(end);
+        self.channel.input.truncate(at);
+        self.channel.input.unsplit(rest);
+    }
+
+    /// Whether the host, which seems to be away, comes back at once; if not, the connection ends.
     fn poll_host(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if self.absence.is_some() || self.began.elapsed() < GRACE {
-            match self.channel.port.poll_return(cx) {
-                Poll::Ready(Ok(())) => {
-                    self.absence = None;
-                    return Poll::Ready(true);
-                }
-                Poll::Ready(Err(_)) => (),
-                Poll::Pending => {
-                    let timer = self.absence.get_or_insert_with(|| Box::pin(sleep(GRACE)));
-                    ready!(timer.as_mut().poll(cx));
-                }
+        self.interrupted = true;
+        match self.channel.port.poll_return(cx) {
+            Poll::Ready(Ok(())) => {
+                self.absence = None;
+                return Poll::Ready(true);
+            }
+            Poll::Ready(Err(_)) => (),
+            Poll::Pending => {
+                let timer = self.absence.get_or_insert_with(|| Box::pin(sleep(GRACE)));
+                ready!(timer.as_mut().poll(cx));
             }
         }
         self.ended = true;
@@ -231,21 +308,14 @@ impl<P: Port> AsyncRead for Connection<'_, P> {
                 this.vetted -= count;
                 return Poll::Ready(Ok(()));
             }
-            if !this.channel.input.is_empty() {
-                this.vet();
-                if this.ended || this.vetted > 0 {
-                    continue;
-                }
+            if this.vet() {
+                continue;
             }
-            match this.channel.poll_fill(cx) {
+            match this.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => {
-                    // What follows a cut frame is of another connection in any case.
-                    if this.inside_frame() || !ready!(this.poll_host(cx)) {
-                        this.channel.input.clear();
-                        this.ended = true;
-                    }
+                    ready!(this.poll_host(cx));
                 }
-                Poll::Ready(Ok(_)) => this.stalling = false,
+                Poll::Ready(Ok(_)) => (),
                 Poll::Ready(Err(error)) => {
                     this.ended = true;
                     return Poll::Ready(Err(error));

@@ -29,7 +29,7 @@ fn joined(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn garbage_before_a_preface_is_discarded() {
     let (mut channel, _host, mut stream) = start();
     stream
@@ -47,7 +47,7 @@ async fn garbage_before_a_preface_is_discarded() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_preface_that_comes_byte_by_byte_is_found() {
     let (mut channel, _host, mut stream) = start();
     let writer = tokio::spawn(async move {
@@ -63,7 +63,7 @@ async fn a_preface_that_comes_byte_by_byte_is_found() {
     writer.await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_preface_at_a_frame_boundary_starts_the_next_connection() {
     let (mut channel, _host, mut stream) = start();
     let data: &[u8] = &[0, 0, 3, 0, 0, 0, 0, 0, 1, 7, 8, 9];
@@ -80,7 +80,7 @@ async fn a_preface_at_a_frame_boundary_starts_the_next_connection() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_preface_inside_a_payload_is_payload() {
     let (mut channel, _host, mut stream) = start();
     let data = joined(&[&[0, 0, 24, 0, 0, 0, 0, 0, 1], PREFACE]);
@@ -90,7 +90,7 @@ async fn a_preface_inside_a_payload_is_payload() {
     assert_eq!(read_connection(&mut channel).await, bytes);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_end_of_file_in_a_frame_ends_the_connection_and_the_next_is_clean() {
     for cut in [&[0, 0][..], &[0, 1, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3][..]] {
         let (mut channel, host, mut stream) = start();
@@ -107,13 +107,12 @@ async fn an_end_of_file_in_a_frame_ends_the_connection_and_the_next_is_clean() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn half_a_preface_of_a_host_that_left_does_not_count() {
     let (mut channel, host, mut stream) = start();
     stream.write_all(&PREFACE[..10]).await.unwrap();
     drop(stream);
     let mut next = host.connect();
-    next.write_all(&PREFACE[10..]).await.unwrap();
     next.write_all(&joined(&[PREFACE, SETTINGS])).await.unwrap();
     drop(next);
     assert_eq!(
@@ -159,7 +158,7 @@ async fn silence_between_frames_is_no_stall() {
     assert!(tokio::time::timeout(limit, reader).await.is_err());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn output_of_an_ended_connection_does_not_reach_the_next() {
     let (mut channel, _host, mut stream) = start();
     stream
@@ -185,7 +184,7 @@ async fn output_of_an_ended_connection_does_not_reach_the_next() {
     assert_eq!(seen, b"new");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_port_that_takes_nothing_ends_the_connection_instead_of_spinning() {
     struct Full(&'static [u8]);
     impl Port for Full {
@@ -209,7 +208,7 @@ async fn a_port_that_takes_nothing_ends_the_connection_instead_of_spinning() {
     assert_eq!(error.kind(), io::ErrorKind::WriteZero);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_preface_counts_once_even_if_nobody_read_it() {
     let (mut channel, host, mut stream) = start();
     stream
@@ -224,10 +223,11 @@ async fn a_preface_counts_once_even_if_nobody_read_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_young_connection_outlives_a_short_absence_of_its_host() {
+async fn a_late_departure_of_the_host_before_is_not_that_of_the_present_one() {
     let (mut channel, host, mut stream) = start();
+    // The second host's bytes are there before the departure of the first shows.
     stream
-        .write_all(&joined(&[PREFACE, SETTINGS]))
+        .write_all(&joined(&[PREFACE, SETTINGS, PREFACE, SETTINGS]))
         .await
         .unwrap();
     drop(stream);
@@ -236,6 +236,124 @@ async fn a_young_connection_outlives_a_short_absence_of_its_host() {
     drop(again);
     assert_eq!(
         read_connection(&mut channel).await,
+        joined(&[PREFACE, SETTINGS])
+    );
+    assert_eq!(
+        read_connection(&mut channel).await,
         joined(&[PREFACE, SETTINGS, SETTINGS])
     );
+}
+
+const GREETING: &[u8] = b"virtcont0123456789abcdef";
+
+#[tokio::test(start_paused = true)]
+async fn a_greeting_is_sent_back_before_anything_else() {
+    for pieces in [1, 7, 100] {
+        let (mut channel, _host, mut stream) = start();
+        let bytes = joined(&[b"virtconvirtcont", GREETING, GREETING, PREFACE, SETTINGS]);
+        let writer = async {
+            for piece in bytes.chunks(pieces) {
+                stream.write_all(piece).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+        };
+        let (mut connection, ()) =
+            tokio::join!(async { channel.next_connection().await.unwrap() }, writer);
+        connection.write_all(b"settings").await.unwrap();
+        connection.flush().await.unwrap();
+        let mut read = vec![0; PREFACE.len() + SETTINGS.len()];
+        connection.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, joined(&[PREFACE, SETTINGS]));
+        drop(connection);
+        drop(channel);
+        let mut seen = Vec::new();
+        stream.read_to_end(&mut seen).await.unwrap();
+        assert_eq!(seen, joined(&[GREETING, b"settings"]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_greeting_at_a_frame_boundary_starts_the_next_connection() {
+    let (mut channel, _host, mut stream) = start();
+    let bytes = joined(&[PREFACE, SETTINGS, GREETING, PREFACE, SETTINGS]);
+    stream.write_all(&bytes).await.unwrap();
+    drop(stream);
+    for _ in 0..2 {
+        assert_eq!(
+            read_connection(&mut channel).await,
+            joined(&[PREFACE, SETTINGS])
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_departure_inside_a_frame_leaves_the_frame_whole() {
+    let data = joined(&[&[0, 0, 5, 0, 0, 0, 0, 0, 1], b"12345"]);
+    for cut in [3, 11] {
+        let (mut channel, host, mut stream) = start();
+        stream
+            .write_all(&joined(&[PREFACE, SETTINGS, PREFACE, &data[..cut]]))
+            .await
+            .unwrap();
+        drop(stream);
+        let mut again = host.connect();
+        again.write_all(&data[cut..]).await.unwrap();
+        drop(again);
+        read_connection(&mut channel).await;
+        assert_eq!(
+            read_connection(&mut channel).await,
+            joined(&[PREFACE, &data])
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preface_after_a_cut_frame_and_an_end_of_file_is_that_of_the_next_host() {
+    for cut in [&[0, 0][..], &[0, 1, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3][..]] {
+        let (mut channel, host, mut stream) = start();
+        stream.write_all(&joined(&[PREFACE, cut])).await.unwrap();
+        drop(stream);
+        let mut next = host.connect();
+        next.write_all(&joined(&[PREFACE, SETTINGS])).await.unwrap();
+        drop(next);
+        let began = tokio::time::Instant::now();
+        read_connection(&mut channel).await;
+        assert!(began.elapsed() < virtcontainers_agent::channel::GRACE);
+        assert_eq!(
+            read_connection(&mut channel).await,
+            joined(&[PREFACE, SETTINGS])
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absence_that_lasts_ends_the_connection() {
+    let (mut channel, _host, mut stream) = start();
+    stream
+        .write_all(&joined(&[PREFACE, SETTINGS]))
+        .await
+        .unwrap();
+    drop(stream);
+    let began = tokio::time::Instant::now();
+    read_connection(&mut channel).await;
+    assert!(began.elapsed() >= virtcontainers_agent::channel::GRACE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_farewell_is_left_out() {
+    let farewell: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let data: &[u8] = &[0, 0, 3, 0, 0, 0, 0, 0, 1, 7, 8, 9];
+    let bytes = joined(&[PREFACE, farewell, data, farewell, farewell, SETTINGS]);
+    for pieces in [1, 5, 1000] {
+        let (mut channel, _host, mut stream) = start();
+        let writer = async {
+            for piece in bytes.chunks(pieces) {
+                stream.write_all(piece).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            drop(stream);
+        };
+        let (read, ()) = tokio::join!(read_connection(&mut channel), writer);
+        assert_eq!(read, joined(&[PREFACE, data, SETTINGS]));
+    }
 }

@@ -99,13 +99,16 @@ public abstract class AgentTck {
 
     @AfterEach
     void removeContainers() {
-        Agent last = connect(2);
-        created.forEach(id -> last.removeContainer(id, soon()));
-        created.clear();
-        disks.forEach(session::unplugRootfs);
-        disks.clear();
-        connected.forEach(Agent::close);
-        connected.clear();
+        try {
+            Agent last = connect(2);
+            created.forEach(id -> last.removeContainer(id, soon()));
+            disks.forEach(session::unplugRootfs);
+        } finally {
+            created.clear();
+            disks.clear();
+            connected.forEach(Agent::close);
+            connected.clear();
+        }
     }
 
     private Agent connect(int channel) {

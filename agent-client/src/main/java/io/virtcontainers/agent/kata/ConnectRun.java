@@ -35,12 +35,11 @@ import org.slf4j.LoggerFactory;
  *       doubling to 2 min, would be felt).
  *   <li>The connection opens and nothing comes: the guest may boot, which needs patience, or its agent may have lost our
  *       first bytes behind the rest of an earlier connection, which needs a new connection (the agent clears its side
- *       within 5 s). gRPC has no time-out for this. So the socket is closed and dialled again after 7 s, and each time
+ *       within 5 s; what comes back is told apart by {@link Greeting}). gRPC has no time-out for this. So the socket is closed and dialled again after 7 s, and each time
  *       after half as long again: rare enough for a slow boot, as a waiting connection costs the guest nothing.
  * </ul>
  *
- * <p>Bytes that are not HTTP/2 may be such a rest, so they are forgiven a few times. All state belongs to the event loop
- * of the connection.
+ * <p>Bytes that are not HTTP/2 are forgiven a few times. All state belongs to the event loop of the connection.
  */
 final class ConnectRun {
     private static final Logger log = LoggerFactory.getLogger(ConnectRun.class);

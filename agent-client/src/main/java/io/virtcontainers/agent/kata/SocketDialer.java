@@ -27,7 +27,7 @@ final class SocketDialer implements ChannelFactory<Channel> {
     @Override
     public Channel newChannel() {
         Channel channel = new NioDomainSocketChannel();
-        channel.pipeline().addFirst(new Guard());
+        channel.pipeline().addFirst(new Guard(), new Greeting());
         last = channel;
         onDial.accept(channel);
         return channel;

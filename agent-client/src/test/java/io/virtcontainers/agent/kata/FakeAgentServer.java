@@ -55,6 +55,7 @@ final class FakeAgentServer implements AutoCloseable {
     private final ExecutorService handlers =
             Executors.newCachedThreadPool(new DefaultThreadFactory("fake-agent", true));
     private final Queue<Channel> connections = new ConcurrentLinkedQueue<>();
+    private volatile byte[] rest = {};
     private Server server;
 
     FakeAgentServer(Path socket) {
@@ -97,7 +98,9 @@ final class FakeAgentServer implements AutoCloseable {
         listener.pipeline().addLast(new ChannelInboundHandlerAdapter() {
             @Override
             public void channelRead(ChannelHandlerContext context, Object accepted) {
-                connections.add((Channel) accepted);
+                Channel connection = (Channel) accepted;
+                connections.add(connection);
+                connection.pipeline().addFirst(new GreetingReply(rest));
                 context.fireChannelRead(accepted);
             }
         });
@@ -198,6 +201,11 @@ final class FakeAgentServer implements AutoCloseable {
     /** Takes the request and never answers. */
     <Q, R> void ignore(MethodDescriptor<Q, R> method) {
         on(method, (request, observer) -> {});
+    }
+
+    /** Each further connection begins with these bytes of an earlier one. */
+    void leaveBehind(byte[] bytes) {
+        rest = bytes.clone();
     }
 
     /** Cuts all connections, as a hypervisor does that dies; the socket refuses until {@link #restart}. */

@@ -39,8 +39,14 @@ final class RawServer implements AutoCloseable {
         return new RawServer(socket, client -> {});
     }
 
+    /** Sends the greeting back, and then a text. */
     static RawServer sending(Path socket, String text) throws IOException {
-        return new RawServer(socket, client -> client.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8))));
+        return new RawServer(socket, client -> {
+            ByteBuffer greeting = ByteBuffer.allocate(24);
+            while (greeting.hasRemaining() && client.read(greeting) >= 0) {}
+            client.write(greeting.flip());
+            client.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+        });
     }
 
     static RawServer closing(Path socket) throws IOException {
