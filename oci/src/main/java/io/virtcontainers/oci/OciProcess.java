@@ -5,6 +5,7 @@ import static io.virtcontainers.oci.JsonObject.UINT16;
 import static io.virtcontainers.oci.JsonObject.UINT32;
 
 import io.virtcontainers.GuestPath;
+import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.TerminalSize;
 import java.util.Arrays;
@@ -89,6 +90,10 @@ public record OciProcess(
         static Capabilities ofList(List<String> list) {
             return new Capabilities(list, list, list, list, List.of());
         }
+
+        private io.virtcontainers.Capabilities toConfig() {
+            return new io.virtcontainers.Capabilities(bounding, effective, inheritable, permitted, ambient);
+        }
     }
 
     /**
@@ -98,7 +103,18 @@ public record OciProcess(
      */
     public record Rlimit(String type, long hard, long soft) {
         static Rlimit of(JsonObject json) {
-            return new Rlimit(json.requiredText("type"), json.requiredUnsigned("hard"), json.requiredUnsigned("soft"));
+            Rlimit limit =
+                    new Rlimit(json.requiredText("type"), json.requiredUnsigned("hard"), json.requiredUnsigned("soft"));
+            try {
+                limit.toConfig();
+            } catch (InvalidConfigException e) {
+                throw json.error("type", String.valueOf(e.getMessage()));
+            }
+            return limit;
+        }
+
+        private io.virtcontainers.Rlimit toConfig() {
+            return new io.virtcontainers.Rlimit(type, soft, hard);
         }
     }
 
@@ -150,9 +166,7 @@ public record OciProcess(
                 args(json),
                 json.texts("env"),
                 cwd(json),
-                json.isList("capabilities")
-                        ? Optional.of(Capabilities.ofList(json.texts("capabilities")))
-                        : json.object("capabilities", Capabilities::of),
+                capabilities(json),
                 json.objects("rlimits", Rlimit::of),
                 json.flag("noNewPrivileges"),
                 json.text("apparmorProfile"),
@@ -160,6 +174,18 @@ public record OciProcess(
                 json.object("scheduler", Scheduler::of),
                 json.text("selinuxLabel"),
                 json.object("ioPriority", IoPriority::of));
+    }
+
+    private static Optional<Capabilities> capabilities(JsonObject json) {
+        Optional<Capabilities> capabilities = json.isList("capabilities")
+                ? Optional.of(Capabilities.ofList(json.texts("capabilities")))
+                : json.object("capabilities", Capabilities::of);
+        try {
+            capabilities.ifPresent(Capabilities::toConfig);
+        } catch (InvalidConfigException e) {
+            throw json.error("capabilities", String.valueOf(e.getMessage()));
+        }
+        return capabilities;
     }
 
     private static List<String> args(JsonObject json) {
@@ -192,7 +218,9 @@ public record OciProcess(
                 GuestPath.of(cwd),
                 new io.virtcontainers.User(user.uid, user.gid, user.additionalGids),
                 terminal ? Optional.of(size()) : Optional.empty(),
-                noNewPrivileges);
+                noNewPrivileges,
+                capabilities.map(Capabilities::toConfig),
+                rlimits.stream().map(Rlimit::toConfig).toList());
     }
 
     private Map<String, String> environment() {
