@@ -10,6 +10,11 @@ use crate::status::{Result, Status};
 use serde_json::{json, Map, Value};
 
 pub fn linux(linux: &grpc::Linux, id: &str, shared: Option<&Shared>) -> Result<Value> {
+    if !(linux.uid_mappings.is_empty() && linux.gid_mappings.is_empty()) {
+        return Err(Status::unimplemented(
+            "linux.uidMappings, linux.gidMappings: there are no user namespaces in the guest",
+        ));
+    }
     let mut json = Map::new();
     json.insert(
         "cgroupsPath".into(),
@@ -234,6 +239,26 @@ mod tests {
                 ..Default::default()
             };
             assert_eq!(linux(&part, "c", None).unwrap_err().code, code);
+        }
+    }
+
+    #[test]
+    fn mappings_of_ids_are_refused() {
+        let mapping = vec![grpc::LinuxIdMapping::default()];
+        for part in [
+            grpc::Linux {
+                uid_mappings: mapping.clone(),
+                ..Default::default()
+            },
+            grpc::Linux {
+                gid_mappings: mapping,
+                ..Default::default()
+            },
+        ] {
+            assert_eq!(
+                linux(&part, "c", None).unwrap_err().code,
+                Code::Unimplemented
+            );
         }
     }
 

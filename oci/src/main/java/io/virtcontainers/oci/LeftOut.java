@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,6 +24,13 @@ final class LeftOut {
             if (value != null && !isEmpty(value)) {
                 paths.add(path + '.' + name);
             }
+        }
+    }
+
+    /** A field that is not taken over. */
+    void note(String path, Optional<?> value) {
+        if (value.isPresent()) {
+            paths.add(path);
         }
     }
 

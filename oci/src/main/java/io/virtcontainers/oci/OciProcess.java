@@ -8,6 +8,7 @@ import io.virtcontainers.GuestPath;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.TerminalSize;
+import io.virtcontainers.UnsupportedException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,6 +50,7 @@ public record OciProcess(
         Optional<String> selinuxLabel,
         Optional<IoPriority> ioPriority) {
     private static final TerminalSize DEFAULT_SIZE = new TerminalSize(24, 80);
+    private static final long USUAL_UMASK = 0022; // of runtimes, and of agents of Kata 1.x, who know no other
     private static final long MAX_ID = 0xffff_fffeL; // the last uint32 means "no change" to setresuid(2)
 
     /** In characters; zero: not known. */
@@ -205,6 +207,29 @@ public record OciProcess(
             throw json.error("cwd", JsonObject.shown(cwd) + " must be absolute, without '..'");
         }
         return cwd;
+    }
+
+    /**
+     * As {@link #toConfig}, for one more process of a running container, which has no other place for the rest. What has no
+     * meaning in the guest, and the adjustment of badness, which is that of the container, is left out and logged.
+     *
+     * @throws UnsupportedException naming the field, if the process would not be what was asked for
+     */
+    public ProcessConfig toExecConfig() {
+        if (user.umask.orElse(USUAL_UMASK) != USUAL_UMASK) {
+            throw new UnsupportedException(
+                    "user.umask: " + user.umask.getAsLong() + " cannot be had in the guest: only " + USUAL_UMASK);
+        }
+        if (scheduler.isPresent()) {
+            throw new UnsupportedException("scheduler: cannot be had in the guest");
+        }
+        LeftOut leftOut = new LeftOut();
+        leftOut.note("apparmorProfile", apparmorProfile);
+        leftOut.note("selinuxLabel", selinuxLabel);
+        leftOut.note("ioPriority", ioPriority);
+        leftOut.note("oomScoreAdj", oomScoreAdj.isPresent() ? Optional.of(oomScoreAdj) : Optional.empty());
+        leftOut.log();
+        return toConfig();
     }
 
     /**

@@ -10,6 +10,7 @@ import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Rlimit;
 import io.virtcontainers.TerminalSize;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.User;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -83,6 +84,22 @@ class OciProcessTest {
         assertThatThrownBy(() -> config(", 'rlimits': [" + limit + "]"))
                 .isInstanceOf(InvalidConfigException.class)
                 .hasMessageStartingWith("rlimits[0].type: " + problem);
+    }
+
+    private static OciProcess process(String more) {
+        return OciProcess.parse(("{'args': ['sh'], 'cwd': '/'" + more + "}").replace('\'', '"'));
+    }
+
+    @Test
+    void aFurtherProcessIsRefusedWhatTheGuestCannotDo() {
+        OciProcess usual = process(", 'user': {'uid': 5, 'umask': 18}, 'oomScoreAdj': 5, 'apparmorProfile': 'p'");
+        assertThat(usual.toExecConfig()).isEqualTo(usual.toConfig());
+        assertThatThrownBy(process(", 'user': {'umask': 63}")::toExecConfig)
+                .isInstanceOf(UnsupportedException.class)
+                .hasMessageStartingWith("user.umask: 63");
+        assertThatThrownBy(process(", 'scheduler': {'policy': 'SCHED_FIFO'}")::toExecConfig)
+                .isInstanceOf(UnsupportedException.class)
+                .hasMessageStartingWith("scheduler:");
     }
 
     @Test
