@@ -204,7 +204,10 @@ impl Container {
             self.bundle.clone().into(),
         ];
         arguments.extend(extra);
-        let (pid, exit) = context.runtime.launch(arguments, &self.id, streams).await?;
+        let (pid, exit) = context
+            .runtime
+            .launch(arguments, &self.id, streams, 0)
+            .await?;
         let process = wiring.connect(pid, exit.clone())?;
         if let Err(status) = context.oom.watch(&self.id, &self.cgroup) {
             warning!("{status}");

@@ -47,7 +47,10 @@ impl Container {
             file.clone().into(),
         ];
         arguments.extend(extra);
-        let result = runtime.launch(arguments, &self.id, streams).await;
+        let oom_score_adj = json["oomScoreAdj"].as_i64().unwrap_or(0);
+        let result = runtime
+            .launch(arguments, &self.id, streams, oom_score_adj)
+            .await;
         let _ = fs::remove_file(&file);
         let (pid, exit) = result?;
         let process = match wiring.connect(pid, exit.clone()) {

@@ -4,6 +4,7 @@
 //! The message has lost the difference between zero and absent: zero is taken as absent. Some parts
 //! are decided by the guest: the hostname and the IPC and UTS namespaces are the sandbox's; security
 //! labels are dropped, since no policy is ever loaded in the guest; hooks are the host's business.
+//! What would change a container and cannot be had is refused by its name in the specification.
 
 use crate::namespace::Shared;
 use crate::oci_linux;
@@ -107,17 +108,23 @@ pub fn process(process: &grpc::Process, base: Option<&grpc::Process>) -> Result<
         );
     }
     let inherited = base.map_or(&[][..], |base| &base.rlimits);
-    let own = Some(&process.rlimits[..]).filter(|list| !list.is_empty());
-    json.insert("rlimits".into(), rlimits(own.unwrap_or(inherited)));
+    json.insert("rlimits".into(), rlimits(&process.rlimits, inherited));
     let confined = process.no_new_privileges || base.map_or(false, |base| base.no_new_privileges);
     json.insert("noNewPrivileges".into(), json!(confined));
-    if process.oom_score_adj != 0 {
-        json.insert("oomScoreAdj".into(), json!(process.oom_score_adj));
+    let inherited = base.map_or(0, |base| base.oom_score_adj);
+    let adjustment = Some(process.oom_score_adj).filter(|adjustment| *adjustment != 0);
+    let adjustment = adjustment.unwrap_or(inherited);
+    if adjustment != 0 {
+        json.insert("oomScoreAdj".into(), json!(adjustment));
     }
     Ok(Value::Object(json))
 }
 
-fn rlimits(limits: &[grpc::PosixRlimit]) -> Value {
+/// A type that a process does not name is that of its container.
+fn rlimits(own: &[grpc::PosixRlimit], inherited: &[grpc::PosixRlimit]) -> Value {
+    let named = |kind: &str| own.iter().any(|limit| limit.r#type == kind);
+    let inherited = inherited.iter().filter(|limit| !named(&limit.r#type));
+    let limits: Vec<&grpc::PosixRlimit> = own.iter().chain(inherited).collect();
     let mut list: Vec<Value> = limits
         .iter()
         .map(|limit| json!({"type": limit.r#type, "hard": limit.hard, "soft": limit.soft}))
@@ -205,6 +212,7 @@ mod tests {
                 "linux": {
                     "cgroupsPath": "/c1",
                     "namespaces": [{"type": "pid"}, {"type": "mount"}],
+                    "resources": {"devices": [{"allow": false, "access": "rwm"}]},
                 },
             })
         );
@@ -281,13 +289,33 @@ mod tests {
         assert_eq!(json["capabilities"]["effective"], json!(["CAP_KILL"]));
         assert_eq!(json["rlimits"][0]["type"], "RLIMIT_NPROC");
         assert_eq!(json["noNewPrivileges"], true);
-        assert_eq!(json.get("oomScoreAdj"), None);
+        assert_eq!(json["oomScoreAdj"], 100);
+        let limit = |kind: &str, value| grpc::PosixRlimit {
+            r#type: kind.into(),
+            hard: value,
+            soft: value,
+        };
         let own = grpc::Process {
             capabilities: Some(Default::default()),
+            rlimits: vec![limit("RLIMIT_NPROC", 5), limit("RLIMIT_CORE", 0)],
+            oom_score_adj: 7,
             ..sh()
         };
         let json = super::process(&own, Some(&base)).unwrap();
         assert_eq!(json["capabilities"]["effective"], json!([]));
+        assert_eq!(json["oomScoreAdj"], 7);
+        let base = grpc::Process {
+            rlimits: vec![limit("RLIMIT_NPROC", 9), limit("RLIMIT_NOFILE", 8)],
+            ..base
+        };
+        assert_eq!(
+            super::process(&own, Some(&base)).unwrap()["rlimits"],
+            json!([
+                {"type": "RLIMIT_NPROC", "hard": 5, "soft": 5},
+                {"type": "RLIMIT_CORE", "hard": 0, "soft": 0},
+                {"type": "RLIMIT_NOFILE", "hard": 8, "soft": 8},
+            ])
+        );
     }
 
     #[test]

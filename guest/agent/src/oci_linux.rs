@@ -10,24 +10,17 @@ use crate::status::{Result, Status};
 use serde_json::{json, Map, Value};
 
 pub fn linux(linux: &grpc::Linux, id: &str, shared: Option<&Shared>) -> Result<Value> {
+    if !(linux.uid_mappings.is_empty() && linux.gid_mappings.is_empty()) {
+        return Err(Status::unimplemented(
+            "linux.uidMappings, linux.gidMappings: there are no user namespaces in the guest",
+        ));
+    }
     let mut json = Map::new();
     json.insert(
         "cgroupsPath".into(),
         json!(cgroup_path(&linux.cgroups_path, id)?),
     );
     json.insert("namespaces".into(), namespaces(linux, shared)?);
-    for (key, list) in [
-        ("uidMappings", &linux.uid_mappings),
-        ("gidMappings", &linux.gid_mappings),
-    ] {
-        put_list(&mut json, key, !list.is_empty(), || {
-            list.iter()
-                .map(
-                    |m| json!({"hostID": m.host_id, "containerID": m.container_id, "size": m.size}),
-                )
-                .collect()
-        });
-    }
     let own: Map<String, Value> = linux
         .sysctl
         .iter()
@@ -38,11 +31,11 @@ pub fn linux(linux: &grpc::Linux, id: &str, shared: Option<&Shared>) -> Result<V
     put_list(&mut json, "devices", !linux.devices.is_empty(), || {
         linux.devices.iter().map(device).collect()
     });
-    if let Some(resources) = &linux.resources {
-        json.insert("resources".into(), oci_resources::resources(resources));
-    }
+    let none = grpc::LinuxResources::default();
+    let resources = linux.resources.as_ref().unwrap_or(&none);
+    json.insert("resources".into(), oci_resources::resources(resources)?);
     if let Some(seccomp) = &linux.seccomp {
-        json.insert("seccomp".into(), self::seccomp(seccomp));
+        json.insert("seccomp".into(), self::seccomp(seccomp)?);
     }
     for (key, list) in [
         ("maskedPaths", &linux.masked_paths),
@@ -96,15 +89,15 @@ fn namespaces(linux: &grpc::Linux, shared: Option<&Shared>) -> Result<Value> {
         match namespace.r#type.as_str() {
             "pid" if !namespace.path.is_empty() => {
                 return Err(Status::unimplemented(
-                    "joining a pid namespace is not supported",
+                    "linux.namespaces: joining a pid namespace is not supported",
                 ))
             }
             // The network is the sandbox's; the others are listed above.
             "pid" | "mount" | "ipc" | "uts" | "network" => (),
-            kind @ ("cgroup" | "user") => list.push(json!({ "type": kind })),
+            "cgroup" => list.push(json!({"type": "cgroup"})),
             other => {
-                return Err(Status::invalid(format!(
-                    "namespace type {other:?} is unknown"
+                return Err(Status::unimplemented(format!(
+                    "linux.namespaces: type {other:?} is not supported"
                 )));
             }
         }
@@ -126,14 +119,35 @@ fn device(device: &grpc::LinuxDevice) -> Value {
     Value::Object(json)
 }
 
-fn seccomp(seccomp: &grpc::LinuxSeccomp) -> Value {
-    let syscalls: Value = seccomp
+/// The host puts the error number of an action, which has no field, behind it: `SCMP_ACT_ERRNO=38`.
+fn put_action(json: &mut Map<String, Value>, keys: [&str; 2], action: &str) -> Result<()> {
+    let (name, number) = match action.split_once('=') {
+        Some((name, number)) => (name, Some(number)),
+        None => (action, None),
+    };
+    if name == "SCMP_ACT_NOTIFY" {
+        return Err(Status::unimplemented(
+            "linux.seccomp: SCMP_ACT_NOTIFY is not supported: nobody in the guest can be asked",
+        ));
+    }
+    json.insert(keys[0].into(), json!(name));
+    if let Some(number) = number {
+        let number: u16 = number
+            .parse()
+            .map_err(|_| Status::invalid(format!("linux.seccomp: action {action:?}")))?;
+        json.insert(keys[1].into(), json!(number));
+    }
+    Ok(())
+}
+
+fn seccomp(seccomp: &grpc::LinuxSeccomp) -> Result<Value> {
+    let syscalls = seccomp
         .syscalls
         .iter()
         .map(|call| {
             let mut json = Map::new();
             json.insert("names".into(), json!(call.names));
-            json.insert("action".into(), json!(call.action));
+            put_action(&mut json, ["action", "errnoRet"], &call.action)?;
             put_list(&mut json, "args", !call.args.is_empty(), || {
                 let args = call.args.iter();
                 args.map(|arg| {
@@ -142,11 +156,12 @@ fn seccomp(seccomp: &grpc::LinuxSeccomp) -> Value {
                 })
                 .collect()
             });
-            Value::Object(json)
+            Ok(Value::Object(json))
         })
-        .collect();
+        .collect::<Result<Value>>()?;
     let mut json = Map::new();
-    json.insert("defaultAction".into(), json!(seccomp.default_action));
+    let keys = ["defaultAction", "defaultErrnoRet"];
+    put_action(&mut json, keys, &seccomp.default_action)?;
     put_list(
         &mut json,
         "architectures",
@@ -154,7 +169,7 @@ fn seccomp(seccomp: &grpc::LinuxSeccomp) -> Value {
         || json!(seccomp.architectures),
     );
     json.insert("syscalls".into(), syscalls);
-    Value::Object(json)
+    Ok(Value::Object(json))
 }
 
 #[cfg(test)]
@@ -216,13 +231,58 @@ mod tests {
     fn unsupported_namespaces_are_refused() {
         for (kind, path, code) in [
             ("pid", "/proc/1/ns/pid", Code::Unimplemented),
-            ("odd", "", Code::InvalidArgument),
+            ("time", "", Code::Unimplemented),
+            ("user", "", Code::Unimplemented),
         ] {
             let part = grpc::Linux {
                 namespaces: vec![namespace(kind, path)],
                 ..Default::default()
             };
             assert_eq!(linux(&part, "c", None).unwrap_err().code, code);
+        }
+    }
+
+    #[test]
+    fn mappings_of_ids_are_refused() {
+        let mapping = vec![grpc::LinuxIdMapping::default()];
+        for part in [
+            grpc::Linux {
+                uid_mappings: mapping.clone(),
+                ..Default::default()
+            },
+            grpc::Linux {
+                gid_mappings: mapping,
+                ..Default::default()
+            },
+        ] {
+            assert_eq!(
+                linux(&part, "c", None).unwrap_err().code,
+                Code::Unimplemented
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_is_there_to_be_notified() {
+        let part = grpc::LinuxSeccomp {
+            default_action: "SCMP_ACT_ALLOW".into(),
+            syscalls: vec![grpc::LinuxSyscall {
+                action: "SCMP_ACT_NOTIFY".into(),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        assert_eq!(seccomp(&part).unwrap_err().code, Code::Unimplemented);
+    }
+
+    #[test]
+    fn an_error_number_that_is_none_is_refused() {
+        for bad in ["SCMP_ACT_ERRNO=", "SCMP_ACT_ERRNO=x", "SCMP_ACT_ERRNO=-1"] {
+            let part = grpc::LinuxSeccomp {
+                default_action: bad.into(),
+                ..Default::default()
+            };
+            assert_eq!(seccomp(&part).unwrap_err().code, Code::InvalidArgument);
         }
     }
 
@@ -241,7 +301,7 @@ mod tests {
                 ..Default::default()
             }],
             seccomp: Some(grpc::LinuxSeccomp {
-                default_action: "SCMP_ACT_ERRNO".into(),
+                default_action: "SCMP_ACT_ERRNO=38".into(),
                 architectures: vec!["SCMP_ARCH_X86_64".into()],
                 syscalls: vec![grpc::LinuxSyscall {
                     names: vec!["read".into()],
@@ -264,11 +324,13 @@ mod tests {
             json!({
                 "cgroupsPath": "/c",
                 "namespaces": [{"type": "pid"}, {"type": "mount"}],
+                "resources": {"devices": [{"allow": false, "access": "rwm"}]},
                 "sysctl": {"kernel.shmmax": "2"},
                 "devices": [{"path": "/dev/x", "type": "c", "major": 1, "minor": 0,
                              "uid": 0, "gid": 0, "fileMode": 0o666}],
                 "seccomp": {
                     "defaultAction": "SCMP_ACT_ERRNO",
+                    "defaultErrnoRet": 38,
                     "architectures": ["SCMP_ARCH_X86_64"],
                     "syscalls": [{
                         "names": ["read"], "action": "SCMP_ACT_ALLOW",

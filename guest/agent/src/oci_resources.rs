@@ -3,13 +3,19 @@
 
 use crate::oci::put_list;
 use crate::proto::grpc;
+use crate::status::{Result, Status};
 use serde_json::{json, Map, Value};
 
-pub fn resources(resources: &grpc::LinuxResources) -> Value {
+pub fn resources(resources: &grpc::LinuxResources) -> Result<Value> {
+    refuse(resources)?;
     let mut json = Map::new();
-    put_list(&mut json, "devices", !resources.devices.is_empty(), || {
-        resources.devices.iter().map(device_rule).collect()
-    });
+    // Without any rule the runtime would allow every device, with CAP_MKNOD the disks of all
+    // containers; with one it denies what no rule allows, but for the usual devices such as null.
+    let devices: Value = match resources.devices.is_empty() {
+        true => json!([{"allow": false, "access": "rwm"}]),
+        false => resources.devices.iter().map(device_rule).collect(),
+    };
+    json.insert("devices".into(), devices);
     if let Some(memory) = &resources.memory {
         json.insert(
             "memory".into(),
@@ -17,22 +23,14 @@ pub fn resources(resources: &grpc::LinuxResources) -> Value {
                 ("limit", memory.limit),
                 ("reservation", memory.reservation),
                 ("swap", memory.swap),
-                ("kernel", memory.kernel),
-                ("kernelTCP", memory.kernel_tcp),
-                ("swappiness", memory.swappiness as i64),
             ]),
         );
-        if memory.disable_oom_killer {
-            json["memory"]["disableOOMKiller"] = json!(true);
-        }
     }
     if let Some(cpu) = &resources.cpu {
         let mut numbers = numbers(&[
             ("shares", cpu.shares as i64),
             ("quota", cpu.quota),
             ("period", cpu.period as i64),
-            ("realtimeRuntime", cpu.realtime_runtime),
-            ("realtimePeriod", cpu.realtime_period as i64),
         ]);
         for (key, value) in [("cpus", &cpu.cpus), ("mems", &cpu.mems)] {
             if !value.is_empty() {
@@ -58,17 +56,42 @@ pub fn resources(resources: &grpc::LinuxResources) -> Value {
                 .collect()
         },
     );
-    if let Some(network) = &resources.network {
-        let mut part = numbers(&[("classID", i64::from(network.class_id))]);
-        if !network.priorities.is_empty() {
-            let list = network.priorities.iter();
-            part["priorities"] = list
-                .map(|entry| json!({"name": entry.name, "priority": entry.priority}))
-                .collect();
-        }
-        json.insert("network".into(), part);
+    Ok(Value::Object(json))
+}
+
+/// What cgroup version 2 does not know. No limit (-1) is what there is anyway.
+fn refuse(resources: &grpc::LinuxResources) -> Result<()> {
+    let memory = resources.memory.as_ref();
+    let memory = |test: fn(&grpc::LinuxMemory) -> bool| memory.map_or(false, test);
+    let cpu = resources.cpu.as_ref();
+    let cpu = |test: fn(&grpc::LinuxCpu) -> bool| cpu.map_or(false, test);
+    let block = resources.block_io.as_ref();
+    let network = resources.network.as_ref();
+    let parts = [
+        ("memory.kernel", memory(|memory| memory.kernel > 0)),
+        ("memory.kernelTCP", memory(|memory| memory.kernel_tcp > 0)),
+        ("memory.swappiness", memory(|memory| memory.swappiness != 0)),
+        (
+            "memory.disableOOMKiller",
+            memory(|memory| memory.disable_oom_killer),
+        ),
+        ("cpu.realtimeRuntime", cpu(|cpu| cpu.realtime_runtime != 0)),
+        ("cpu.realtimePeriod", cpu(|cpu| cpu.realtime_period != 0)),
+        (
+            "blockIO.leafWeight",
+            block.map_or(false, |block| block.leaf_weight != 0),
+        ),
+        (
+            "network",
+            network.map_or(false, |n| n.class_id != 0 || !n.priorities.is_empty()),
+        ),
+    ];
+    match parts.iter().find(|(_, present)| *present) {
+        None => Ok(()),
+        Some((name, _)) => Err(Status::unimplemented(format!(
+            "linux.resources.{name}: cgroup version 2 has no such setting"
+        ))),
     }
-    Value::Object(json)
 }
 
 fn numbers(pairs: &[(&str, i64)]) -> Value {
@@ -130,6 +153,11 @@ fn block_io(block: &grpc::LinuxBlockIo) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Code;
+
+    fn denied() -> Value {
+        json!([{"allow": false, "access": "rwm"}])
+    }
 
     #[test]
     fn zero_is_unset_in_resources() {
@@ -148,8 +176,9 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            resources(&part),
+            resources(&part).unwrap(),
             json!({
+                "devices": denied(),
                 "memory": {"limit": 1048576},
                 "cpu": {"quota": 50000, "period": 100000, "cpus": "0"},
             })
@@ -185,19 +214,13 @@ mod tests {
                 pagesize: "2MB".into(),
                 limit: 9,
             }],
-            network: Some(grpc::LinuxNetwork {
-                class_id: 3,
-                priorities: vec![grpc::LinuxInterfacePriority {
-                    name: "eth0".into(),
-                    priority: 2,
-                }],
-            }),
             ..Default::default()
         };
         let device = |rate: u32| json!([{"major": 8, "minor": 1, "rate": rate}]);
         assert_eq!(
-            resources(&part),
+            resources(&part).unwrap(),
             json!({
+                "devices": denied(),
                 "pids": {"limit": 7},
                 "blockIO": {
                     "weight": 10,
@@ -208,8 +231,87 @@ mod tests {
                     "throttleWriteIOPSDevice": device(4),
                 },
                 "hugepageLimits": [{"pageSize": "2MB", "limit": 9}],
-                "network": {"classID": 3, "priorities": [{"name": "eth0", "priority": 2}]},
             })
+        );
+    }
+
+    #[test]
+    fn what_version_2_lacks_is_refused_by_name() {
+        let memory = |memory| grpc::LinuxResources {
+            memory: Some(memory),
+            ..Default::default()
+        };
+        let cpu = |cpu| grpc::LinuxResources {
+            cpu: Some(cpu),
+            ..Default::default()
+        };
+        for (name, part) in [
+            (
+                "memory.kernel",
+                memory(grpc::LinuxMemory {
+                    kernel: 1,
+                    ..Default::default()
+                }),
+            ),
+            (
+                "memory.kernelTCP",
+                memory(grpc::LinuxMemory {
+                    kernel_tcp: 1,
+                    ..Default::default()
+                }),
+            ),
+            (
+                "memory.swappiness",
+                memory(grpc::LinuxMemory {
+                    swappiness: 1,
+                    ..Default::default()
+                }),
+            ),
+            (
+                "memory.disableOOMKiller",
+                memory(grpc::LinuxMemory {
+                    disable_oom_killer: true,
+                    ..Default::default()
+                }),
+            ),
+            (
+                "cpu.realtimeRuntime",
+                cpu(grpc::LinuxCpu {
+                    realtime_runtime: 1,
+                    ..Default::default()
+                }),
+            ),
+            (
+                "cpu.realtimePeriod",
+                cpu(grpc::LinuxCpu {
+                    realtime_period: 1,
+                    ..Default::default()
+                }),
+            ),
+            (
+                "network",
+                grpc::LinuxResources {
+                    network: Some(grpc::LinuxNetwork {
+                        class_id: 1,
+                        ..Default::default()
+                    }),
+                    ..Default::default()
+                },
+            ),
+        ] {
+            let error = resources(&part).unwrap_err();
+            assert_eq!(error.code, Code::Unimplemented, "{name}");
+            let path = format!("linux.resources.{name}:");
+            assert!(error.message.contains(&path), "{}", error.message);
+        }
+        let unlimited = memory(grpc::LinuxMemory {
+            kernel: -1,
+            kernel_tcp: -1,
+            ..Default::default()
+        });
+        assert_eq!(
+            resources(&unlimited).unwrap(),
+            json!({"devices": denied(), "memory": {}})
         );
     }
 

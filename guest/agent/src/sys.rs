@@ -6,7 +6,9 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::io::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks; a poisoned lock cannot be seen, because a panic ends the process.
@@ -188,4 +190,25 @@ pub fn ignore_children() {
     use nix::sys::signal::{signal, SigHandler, Signal};
     // SAFETY: no handler is installed, so nothing of ours can run in a signal's context.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) };
+}
+
+/// The command's process has this from its first moment, and its children inherit it (proc(5)).
+pub fn start_with_oom_score_adj(command: &mut Command, value: i64) {
+    use nix::fcntl::{open, OFlag};
+    use nix::sys::stat::Mode;
+    let value = value.to_string();
+    let set = move || {
+        let path = c_path();
+        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        let file = owned(open(path, flags, Mode::empty())?);
+        nix::unistd::write(file.as_raw_fd(), value.as_bytes())?;
+        Ok(())
+    };
+    // SAFETY: between fork and exec it only makes system calls; nothing of it allocates or locks.
+    unsafe { command.pre_exec(set) };
+}
+
+fn c_path() -> &'static CStr {
+    const PATH: &[u8] = b"/proc/self/oom_score_adj\0";
+    CStr::from_bytes_with_nul(PATH).unwrap_or_default()
 }

@@ -67,7 +67,8 @@ public interface Container {
     GuestProcess process(String processId);
 
     /**
-     * Starts one more process.
+     * Starts one more process. The rights and limits that its configuration leaves open are those of the container's own
+     * process, see {@link ProcessConfig}; it is killed as readily as that one when memory runs out.
      *
      * @throws IllegalTransitionException unless the container is running
      * @throws CommandNotFoundException if the program is not there or may not be executed

@@ -2,10 +2,12 @@
 package io.virtcontainers;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * A process to run in a container (OCI runtime-spec, {@code process}).
@@ -17,7 +19,14 @@ import java.util.Optional;
  * @param terminal the size of its terminal, or empty for three separate streams. With a terminal all output comes on
  *     standard output.
  * @param noNewPrivileges whether programs may not gain rights when they are executed, as set-uid programs do (prctl(2),
- *     PR_SET_NO_NEW_PRIVS)
+ *     PR_SET_NO_NEW_PRIVS). In a container whose own process has this set, every process has it.
+ * @param capabilities its rights. Empty for a container's own process: those of {@link ContainerConfig#spec}, or without one
+ *     {@link Capabilities#defaults} for root and only their bounding set for other users. Empty for a further process
+ *     ({@link Container#exec}): exactly those of the container's own process, never more; so also root has none to use
+ *     in the container of another user. To give a further process more than that, name them.
+ * @param rlimits its limits, each type at most once. A type that is not here has the value of
+ *     {@link ContainerConfig#spec}, without one 1024 and 1048576 open files; for a further process the value of the
+ *     container's own process.
  */
 public record ProcessConfig(
         List<String> command,
@@ -25,12 +34,15 @@ public record ProcessConfig(
         GuestPath workingDirectory,
         User user,
         Optional<TerminalSize> terminal,
-        boolean noNewPrivileges) {
+        boolean noNewPrivileges,
+        Optional<Capabilities> capabilities,
+        List<Rlimit> rlimits) {
     static final String DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     public ProcessConfig {
         command = List.copyOf(command);
         environment = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(environment));
+        rlimits = List.copyOf(rlimits);
         if (command.isEmpty() || command.get(0).isEmpty()) {
             throw new InvalidConfigException("command", command.toString(), "names no program");
         }
@@ -42,6 +54,12 @@ public record ProcessConfig(
             }
             noNul("environment variable", name);
             noNul("environment variable " + name, value);
+        });
+        Set<String> types = new HashSet<>();
+        rlimits.forEach(limit -> {
+            if (!types.add(limit.type())) {
+                throw new InvalidConfigException("resource limit", limit.type(), "is there twice");
+            }
         });
     }
 
@@ -72,6 +90,8 @@ public record ProcessConfig(
         private User user = User.ROOT;
         private Optional<TerminalSize> terminal = Optional.empty();
         private boolean noNewPrivileges = true;
+        private Optional<Capabilities> capabilities = Optional.empty();
+        private final List<Rlimit> rlimits = new ArrayList<>();
 
         private Builder(List<String> command) {
             this.command = new ArrayList<>(command);
@@ -112,8 +132,21 @@ public record ProcessConfig(
             return this;
         }
 
+        /** Default: those of the container, see {@link ProcessConfig#capabilities}. */
+        public Builder capabilities(Capabilities rights) {
+            capabilities = Optional.of(rights);
+            return this;
+        }
+
+        /** Adds a limit. Default: those of the container, see {@link ProcessConfig#rlimits}. */
+        public Builder rlimit(Rlimit limit) {
+            rlimits.add(limit);
+            return this;
+        }
+
         public ProcessConfig build() {
-            return new ProcessConfig(command, environment, workingDirectory, user, terminal, noNewPrivileges);
+            return new ProcessConfig(
+                    command, environment, workingDirectory, user, terminal, noNewPrivileges, capabilities, rlimits);
         }
     }
 }

@@ -37,6 +37,46 @@ class ConfigTest {
         assertThat(process.user()).isEqualTo(User.ROOT);
         assertThat(process.terminal()).isEmpty();
         assertThat(process.noNewPrivileges()).isTrue();
+        assertThat(process.capabilities()).isEmpty();
+        assertThat(process.rlimits()).isEmpty();
+    }
+
+    @Test
+    void capabilitiesAreGrantedKeptAndDropped() {
+        assertThat(Capabilities.none().bounding()).isEmpty();
+        assertThat(Capabilities.defaults().effective()).hasSize(14).contains("CAP_KILL");
+        Capabilities changed = Capabilities.of("CAP_KILL", "CAP_MKNOD").toBuilder()
+                .grant("CAP_NET_ADMIN", "CAP_KILL")
+                .keep("CAP_CHOWN")
+                .drop("CAP_MKNOD")
+                .build();
+        List<String> all = List.of("CAP_KILL", "CAP_NET_ADMIN", "CAP_CHOWN");
+        assertThat(changed).isEqualTo(new Capabilities(all, all, List.of("CAP_CHOWN"), all, List.of("CAP_CHOWN")));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "KILL", "cap_kill", "CAP_", "CAP_KILL ", "CAP_KILL\0"})
+    void aCapabilityHasTheNameOfOne(String name) {
+        assertThatThrownBy(() -> Capabilities.of(name))
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("capability \"" + name + "\": must be a name of capabilities(7) such as CAP_KILL");
+    }
+
+    @Test
+    void aLimitHasTheNameOfOneAndIsThereOnce() {
+        assertThat(new Rlimit("RLIMIT_CORE", 1, Rlimit.UNLIMITED).hard()).isEqualTo(-1);
+        assertThatThrownBy(() -> new Rlimit("NOFILE", 1, 1))
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("\"NOFILE\"");
+        assertThatThrownBy(() -> new Rlimit("RLIMIT_NOFILE", Rlimit.UNLIMITED, 5))
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("soft limit of RLIMIT_NOFILE 18446744073709551615: must not be more than the hard one, 5");
+        ProcessConfig.Builder twice = ProcessConfig.builder("a")
+                .rlimit(new Rlimit("RLIMIT_CORE", 0, 0))
+                .rlimit(new Rlimit("RLIMIT_CORE", 1, 1));
+        assertThatThrownBy(twice::build)
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("resource limit RLIMIT_CORE: is there twice");
     }
 
     @ParameterizedTest

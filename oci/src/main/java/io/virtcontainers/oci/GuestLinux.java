@@ -4,7 +4,6 @@ package io.virtcontainers.oci;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
-import java.util.List;
 
 /** The rules of {@link GuestSpec} for the part {@code linux}. */
 final class GuestLinux {
@@ -14,20 +13,27 @@ final class GuestLinux {
     private GuestLinux() {}
 
     /** @param linux of a document that was read before */
-    static void trim(ObjectNode linux, boolean seccomp) {
-        linux.remove(List.of("mountLabel", "intelRdt"));
+    static void trim(ObjectNode linux, boolean seccomp, LeftOut leftOut) {
+        leftOut.remove(linux, "linux", "mountLabel", "intelRdt");
         if (!seccomp) {
-            linux.remove("seccomp");
+            leftOut.remove(linux, "linux", "seccomp");
         }
-        GuestSpec.edit(linux, "resources", ObjectNode.class, GuestLinux::trimResources);
+        GuestSpec.edit(linux, "resources", ObjectNode.class, resources -> trimResources(resources, leftOut));
         GuestSpec.edit(linux, "namespaces", ArrayNode.class, GuestLinux::trimNamespaces);
         GuestSpec.edit(linux, "devices", ArrayNode.class, GuestLinux::removeVfio);
         GuestSpec.edit(linux, "cgroupsPath", TextNode.class, path -> linux.put("cgroupsPath", plain(path.textValue())));
     }
 
-    private static void trimResources(ObjectNode resources) {
-        resources.remove(List.of("blockIO", "hugepageLimits", "network", "rdma"));
-        GuestSpec.edit(resources, "cpu", ObjectNode.class, cpu -> cpu.remove(List.of("cpus", "mems")));
+    private static void trimResources(ObjectNode resources, LeftOut leftOut) {
+        String path = "linux.resources";
+        leftOut.remove(resources, path, "blockIO", "hugepageLimits", "network", "rdma");
+        GuestSpec.edit(resources, "cpu", ObjectNode.class, cpu -> leftOut.remove(cpu, path + ".cpu", "cpus", "mems"));
+        GuestSpec.edit(
+                resources,
+                "memory",
+                ObjectNode.class,
+                memory -> leftOut.remove(
+                        memory, path + ".memory", "kernel", "kernelTCP", "swappiness", "disableOOMKiller"));
     }
 
     private static void trimNamespaces(ArrayNode namespaces) {
@@ -36,7 +42,7 @@ final class GuestLinux {
             boolean joined = !namespace.path("path").asText("").isEmpty();
             namespace.remove("path");
             return switch (namespace.get("type").textValue()) {
-                case "network", "cgroup" -> true;
+                case "network" -> true;
                 case "pid" -> joined;
                 default -> false;
             };

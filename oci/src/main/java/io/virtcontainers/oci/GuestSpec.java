@@ -36,13 +36,17 @@ import org.jspecify.annotations.Nullable;
  * <tr><td>{@code linux.resources.hugepageLimits}</td><td>removed: the guest has no huge pages, and Kubernetes sends
  *   limits for sizes that its processor may not have</td><td></td></tr>
  * <tr><td>{@code linux.resources.network}</td><td>removed: cgroup v1 only</td><td></td></tr>
+ * <tr><td>{@code linux.resources.memory.kernel}, {@code kernelTCP}, {@code swappiness}, {@code disableOOMKiller}</td>
+ *   <td>removed: cgroup v1 only; engines warn of them and go on</td><td>sends them: its guests have v1</td></tr>
  * <tr><td>{@code linux.resources.rdma}, {@code linux.intelRdt}</td><td>removed: hardware of the host</td>
  *   <td>loses them on the wire</td></tr>
  * <tr><td>{@code linux.resources.cpu.cpus} and {@code mems}</td><td>removed: numbers of the host</td><td></td></tr>
  * <tr><td>{@code linux.cgroupsPath}</td><td>systemd's {@code slice:prefix:name} becomes {@code /prefix/name}</td>
  *   <td></td></tr>
- * <tr><td>{@code linux.namespaces}</td><td>network and cgroup removed; paths removed; a pid namespace with a path removed
- *   and reported as {@link #sharedPidNamespace}</td><td></td></tr>
+ * <tr><td>{@code linux.namespaces}</td><td>network removed; paths removed; a pid namespace with a path removed and
+ *   reported as {@link #sharedPidNamespace}</td><td>removes the cgroup namespace too</td></tr>
+ * <tr><td>{@code domainname}</td><td>becomes the sysctl {@code kernel.domainname}; as the host name it is that of the
+ *   sandbox, so of all its containers</td><td>loses it on the wire</td></tr>
  * <tr><td>{@code linux.devices}</td><td>those of VFIO removed</td><td></td></tr>
  * <tr><td>{@code mounts} on {@code /dev/shm}</td><td>a bind mount becomes a tmpfs of the guest of a given size; a tmpfs
  *   stays as it is</td><td>ignores a tmpfs' size; for a pod, binds all containers to one tmpfs of the sandbox, which
@@ -52,7 +56,8 @@ import org.jspecify.annotations.Nullable;
  *   only, and removes those on {@code /dev} and on device nodes without a word</td></tr>
  * </table>
  *
- * <p>All else stays: what the guest cannot do either, as a time namespace, it refuses by name. Upstream's KATA_AGENT_PIDNS
+ * <p>What is removed and said something is logged, in one line. All else stays: what the guest cannot do either, as a time
+ * namespace, it refuses by name; docs/oci.md has the list. Upstream's KATA_AGENT_PIDNS
  * is not known here, since no agent of ours has that function.
  *
  * @param spec the configuration; its bind mounts still have their sources on the host
@@ -77,12 +82,16 @@ public record GuestSpec(OciSpec spec, boolean sharedPidNamespace, List<HostMount
             spec.linux().seccomp().flatMap(OciSeccomp::listenerPath).ifPresent(GuestSpec::refuseListener);
         }
         GuestMounts mounts = new GuestMounts(spec, bundle);
+        LeftOut leftOut = new LeftOut();
         OciSpec trimmed = spec.with(json -> {
             json.remove("hooks");
-            edit(json, "process", ObjectNode.class, process -> trimProcess(process, spec));
-            edit(json, "linux", ObjectNode.class, linux -> GuestLinux.trim(linux, seccomp));
+            json.remove("domainname");
+            spec.domainname().ifPresent(name -> json.withObject("/linux/sysctl").put("kernel.domainname", name));
+            edit(json, "process", ObjectNode.class, process -> trimProcess(process, spec, leftOut));
+            edit(json, "linux", ObjectNode.class, linux -> GuestLinux.trim(linux, seccomp, leftOut));
             edit(json, "mounts", ArrayNode.class, array -> mounts.trim(array, sharedMemory));
         });
+        leftOut.log();
         boolean sharesPids =
                 spec.linux().namespace("pid").flatMap(OciLinux.Namespace::path).isPresent();
         return new GuestSpec(trimmed, sharesPids, mounts.ofHost());
@@ -93,8 +102,8 @@ public record GuestSpec(OciSpec spec, boolean sharedPidNamespace, List<HostMount
                 + " is a socket of the host, which the guest cannot reach");
     }
 
-    private static void trimProcess(ObjectNode process, OciSpec spec) {
-        process.remove(List.of("selinuxLabel", "apparmorProfile"));
+    private static void trimProcess(ObjectNode process, OciSpec spec, LeftOut leftOut) {
+        leftOut.remove(process, "process", "selinuxLabel", "apparmorProfile");
         if (process.path("capabilities").isArray()) {
             OciProcess.Capabilities sets =
                     spec.process().flatMap(OciProcess::capabilities).orElseThrow();

@@ -136,7 +136,17 @@ public record OciLinux(
                 namespaces(json),
                 json.objects("devices", Device::of),
                 json.object("seccomp", OciSeccomp::of),
-                json.text("rootfsPropagation"),
+                json.text("rootfsPropagation")
+                        .map(unused -> json.word(
+                                "rootfsPropagation",
+                                "shared",
+                                "rshared",
+                                "slave",
+                                "rslave",
+                                "private",
+                                "rprivate",
+                                "unbindable",
+                                "runbindable")),
                 json.texts("maskedPaths"),
                 json.texts("readonlyPaths"),
                 json.text("mountLabel"),

@@ -5,8 +5,10 @@ import static io.virtcontainers.oci.JsonObject.UINT16;
 import static io.virtcontainers.oci.JsonObject.UINT32;
 
 import io.virtcontainers.GuestPath;
+import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.TerminalSize;
+import io.virtcontainers.UnsupportedException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -48,6 +50,7 @@ public record OciProcess(
         Optional<String> selinuxLabel,
         Optional<IoPriority> ioPriority) {
     private static final TerminalSize DEFAULT_SIZE = new TerminalSize(24, 80);
+    private static final long USUAL_UMASK = 0022; // of runtimes, and of agents of Kata 1.x, who know no other
     private static final long MAX_ID = 0xffff_fffeL; // the last uint32 means "no change" to setresuid(2)
 
     /** In characters; zero: not known. */
@@ -89,6 +92,10 @@ public record OciProcess(
         static Capabilities ofList(List<String> list) {
             return new Capabilities(list, list, list, list, List.of());
         }
+
+        private io.virtcontainers.Capabilities toConfig() {
+            return new io.virtcontainers.Capabilities(bounding, effective, inheritable, permitted, ambient);
+        }
     }
 
     /**
@@ -98,7 +105,18 @@ public record OciProcess(
      */
     public record Rlimit(String type, long hard, long soft) {
         static Rlimit of(JsonObject json) {
-            return new Rlimit(json.requiredText("type"), json.requiredUnsigned("hard"), json.requiredUnsigned("soft"));
+            Rlimit limit =
+                    new Rlimit(json.requiredText("type"), json.requiredUnsigned("hard"), json.requiredUnsigned("soft"));
+            try {
+                limit.toConfig();
+            } catch (InvalidConfigException e) {
+                throw json.error("type", String.valueOf(e.getMessage()));
+            }
+            return limit;
+        }
+
+        private io.virtcontainers.Rlimit toConfig() {
+            return new io.virtcontainers.Rlimit(type, soft, hard);
         }
     }
 
@@ -150,9 +168,7 @@ public record OciProcess(
                 args(json),
                 json.texts("env"),
                 cwd(json),
-                json.isList("capabilities")
-                        ? Optional.of(Capabilities.ofList(json.texts("capabilities")))
-                        : json.object("capabilities", Capabilities::of),
+                capabilities(json),
                 json.objects("rlimits", Rlimit::of),
                 json.flag("noNewPrivileges"),
                 json.text("apparmorProfile"),
@@ -160,6 +176,18 @@ public record OciProcess(
                 json.object("scheduler", Scheduler::of),
                 json.text("selinuxLabel"),
                 json.object("ioPriority", IoPriority::of));
+    }
+
+    private static Optional<Capabilities> capabilities(JsonObject json) {
+        Optional<Capabilities> capabilities = json.isList("capabilities")
+                ? Optional.of(Capabilities.ofList(json.texts("capabilities")))
+                : json.object("capabilities", Capabilities::of);
+        try {
+            capabilities.ifPresent(Capabilities::toConfig);
+        } catch (InvalidConfigException e) {
+            throw json.error("capabilities", String.valueOf(e.getMessage()));
+        }
+        return capabilities;
     }
 
     private static List<String> args(JsonObject json) {
@@ -182,6 +210,29 @@ public record OciProcess(
     }
 
     /**
+     * As {@link #toConfig}, for one more process of a running container, which has no other place for the rest. What has no
+     * meaning in the guest, and the adjustment of badness, which is that of the container, is left out and logged.
+     *
+     * @throws UnsupportedException naming the field, if the process would not be what was asked for
+     */
+    public ProcessConfig toExecConfig() {
+        if (user.umask.orElse(USUAL_UMASK) != USUAL_UMASK) {
+            throw new UnsupportedException(
+                    "user.umask: " + user.umask.getAsLong() + " cannot be had in the guest: only " + USUAL_UMASK);
+        }
+        if (scheduler.isPresent()) {
+            throw new UnsupportedException("scheduler: cannot be had in the guest");
+        }
+        LeftOut leftOut = new LeftOut();
+        leftOut.note("apparmorProfile", apparmorProfile);
+        leftOut.note("selinuxLabel", selinuxLabel);
+        leftOut.note("ioPriority", ioPriority);
+        leftOut.note("oomScoreAdj", oomScoreAdj.isPresent() ? Optional.of(oomScoreAdj) : Optional.empty());
+        leftOut.log();
+        return toConfig();
+    }
+
+    /**
      * What the API takes of it. Entries of the environment without a name or a {@code =} are skipped; of two with one name
      * the last counts, as in runc and crun. A terminal without a size is one of 24 rows and 80 columns.
      */
@@ -192,7 +243,9 @@ public record OciProcess(
                 GuestPath.of(cwd),
                 new io.virtcontainers.User(user.uid, user.gid, user.additionalGids),
                 terminal ? Optional.of(size()) : Optional.empty(),
-                noNewPrivileges);
+                noNewPrivileges,
+                capabilities.map(Capabilities::toConfig),
+                rlimits.stream().map(Rlimit::toConfig).toList());
     }
 
     private Map<String, String> environment() {

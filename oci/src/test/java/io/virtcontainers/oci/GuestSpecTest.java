@@ -14,6 +14,7 @@ import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.MemorySize;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -58,8 +59,16 @@ class GuestSpecTest {
 
         assertThat(guest.at("/x-top")).isEqualTo(at(TestSpecs.full(), "/x-top"));
         assertThat(guest.at("/process/scheduler")).isEqualTo(at(TestSpecs.full(), "/process/scheduler"));
-        assertThat(guest.at("/linux/sysctl")).isEqualTo(at(TestSpecs.full(), "/linux/sysctl"));
+        assertThat(guest.at("/linux/sysctl/net.core.somaxconn").textValue()).isEqualTo("256");
         assertThat(guest.at("/linux/timeOffsets")).isEqualTo(at(TestSpecs.full(), "/linux/timeOffsets"));
+    }
+
+    @Test
+    void theDomainNameIsSetAsAKernelParameter() {
+        OciSpec spec = OciSpec.parse("{\"ociVersion\": \"1.1.0\", \"domainname\": \"example.org\"}");
+
+        assertThat(trim(spec).spec().domainname()).isEmpty();
+        assertThat(trim(spec).spec().linux().sysctl()).isEqualTo(Map.of("kernel.domainname", "example.org"));
     }
 
     @Test
@@ -84,6 +93,10 @@ class GuestSpecTest {
                 "/linux/resources/hugepageLimits",
                 "/linux/resources/network",
                 "/linux/resources/rdma",
+                "/linux/resources/memory/kernel",
+                "/linux/resources/memory/kernelTCP",
+                "/linux/resources/memory/swappiness",
+                "/linux/resources/memory/disableOOMKiller",
                 "/linux/resources/cpu/cpus",
                 "/linux/resources/cpu/mems"
             })
@@ -100,7 +113,8 @@ class GuestSpecTest {
             strings = {
                 "/linux/resources/devices",
                 "/linux/resources/pids",
-                "/linux/resources/memory",
+                "/linux/resources/memory/limit",
+                "/linux/resources/memory/swap",
                 "/linux/resources/unified"
             })
     void limitsThatTheGuestCanKeepStay(String pointer) {
@@ -149,12 +163,12 @@ class GuestSpecTest {
     }
 
     @Test
-    void namespacesLoseTheirPathsAndThoseOfNetworkAndCgroupAreRemoved() {
+    void namespacesLoseTheirPathsAndThatOfTheNetworkIsRemoved() {
         OciSpec spec = linux("'namespaces': [{'type': 'network', 'path': '/run/netns/x'}, {'type': 'cgroup'},"
                 + " {'type': 'pid'}, {'type': 'ipc', 'path': '/proc/1/ns/ipc', 'x': 1}, {'type': 'user'}]");
 
         assertThat(trimmed(spec, "/linux/namespaces"))
-                .isEqualTo(json("[{'type': 'pid'}, {'type': 'ipc', 'x': 1}, {'type': 'user'}]"));
+                .isEqualTo(json("[{'type': 'cgroup'}, {'type': 'pid'}, {'type': 'ipc', 'x': 1}, {'type': 'user'}]"));
         assertThat(trim(spec).sharedPidNamespace()).isFalse();
     }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.agent.kata;
 
+import io.virtcontainers.Capabilities;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.Rlimit;
 import io.virtcontainers.agent.kata.protocol.Box;
 import io.virtcontainers.agent.kata.protocol.Linux;
 import io.virtcontainers.agent.kata.protocol.LinuxCapabilities;
@@ -22,22 +24,6 @@ import java.util.List;
  */
 final class OciSpecs {
     private static final String VERSION = "1.0.2";
-
-    private static final List<String> CAPABILITIES = List.of(
-            "CAP_CHOWN",
-            "CAP_DAC_OVERRIDE",
-            "CAP_FSETID",
-            "CAP_FOWNER",
-            "CAP_MKNOD",
-            "CAP_NET_RAW",
-            "CAP_SETGID",
-            "CAP_SETUID",
-            "CAP_SETFCAP",
-            "CAP_SETPCAP",
-            "CAP_NET_BIND_SERVICE",
-            "CAP_SYS_CHROOT",
-            "CAP_KILL",
-            "CAP_AUDIT_WRITE");
 
     private static final List<String> MASKED_PATHS = List.of(
             "/proc/asound",
@@ -97,31 +83,33 @@ final class OciSpecs {
         return spec.build();
     }
 
-    private static Spec defaults(ProcessConfig process) {
+    private static Spec defaults(ProcessConfig config) {
+        Process.Builder process = Process.newBuilder()
+                .setCapabilities(message(defaultCapabilities(config.user().uid() == 0)))
+                .addRlimits(POSIXRlimit.newBuilder()
+                        .setType("RLIMIT_NOFILE")
+                        .setSoft(OPEN_FILES_SOFT)
+                        .setHard(OPEN_FILES_HARD));
         Linux.Builder linux = Linux.newBuilder().addAllMaskedPaths(MASKED_PATHS).addAllReadonlyPaths(READ_ONLY_PATHS);
         NAMESPACES.forEach(
                 type -> linux.addNamespaces(LinuxNamespace.newBuilder().setType(type)));
         return Spec.newBuilder()
                 .setVersion(VERSION)
-                .setProcess(rights(process))
+                .setProcess(process)
                 .addAllMounts(MOUNTS)
                 .setLinux(linux)
                 .build();
     }
 
-    /** A further process: an upstream agent takes less of it. */
-    static Process process(ProcessConfig config) {
-        return apply(config, rights(config)).build();
+    /** As execve gives them: who is not root only keeps the bounding set. */
+    private static Capabilities defaultCapabilities(boolean root) {
+        Capabilities all = Capabilities.defaults();
+        return root ? all : new Capabilities(all.bounding(), List.of(), List.of(), List.of(), List.of());
     }
 
-    /** What a specification says and a {@link ProcessConfig} does not. */
-    private static Process.Builder rights(ProcessConfig config) {
-        return Process.newBuilder()
-                .setCapabilities(capabilities(config.user().uid() == 0))
-                .addRlimits(POSIXRlimit.newBuilder()
-                        .setType("RLIMIT_NOFILE")
-                        .setSoft(OPEN_FILES_SOFT)
-                        .setHard(OPEN_FILES_HARD));
+    /** A further process: what its configuration leaves open, the agent takes from the container's own process. */
+    static Process process(ProcessConfig config) {
+        return apply(config, Process.newBuilder()).build();
     }
 
     private static Process.Builder apply(ProcessConfig config, Process.Builder process) {
@@ -137,16 +125,31 @@ final class OciSpecs {
         config.terminal()
                 .ifPresent(size -> process.setConsoleSize(
                         Box.newBuilder().setHeight(size.rows()).setWidth(size.columns())));
+        config.capabilities().ifPresent(capabilities -> process.setCapabilities(message(capabilities)));
+        setRlimits(config.rlimits(), process);
         return process;
     }
 
-    /** As execve gives them: who is not root only keeps the bounding set. */
-    private static LinuxCapabilities capabilities(boolean root) {
-        LinuxCapabilities.Builder capabilities = LinuxCapabilities.newBuilder().addAllBounding(CAPABILITIES);
-        if (root) {
-            capabilities.addAllEffective(CAPABILITIES).addAllPermitted(CAPABILITIES);
-        }
-        return capabilities.build();
+    /** In the place of those of the same type. */
+    private static void setRlimits(List<Rlimit> limits, Process.Builder process) {
+        List<POSIXRlimit> others = process.getRlimitsList().stream()
+                .filter(old -> limits.stream().noneMatch(limit -> limit.type().equals(old.getType())))
+                .toList();
+        process.clearRlimits().addAllRlimits(others);
+        limits.forEach(limit -> process.addRlimits(POSIXRlimit.newBuilder()
+                .setType(limit.type())
+                .setSoft(limit.soft())
+                .setHard(limit.hard())));
+    }
+
+    private static LinuxCapabilities message(Capabilities sets) {
+        return LinuxCapabilities.newBuilder()
+                .addAllBounding(sets.bounding())
+                .addAllEffective(sets.effective())
+                .addAllInheritable(sets.inheritable())
+                .addAllPermitted(sets.permitted())
+                .addAllAmbient(sets.ambient())
+                .build();
     }
 
     private static User user(io.virtcontainers.User user) {

@@ -10,36 +10,40 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.agent.kata.protocol.LinuxDeviceCgroup;
+import io.virtcontainers.agent.kata.protocol.LinuxSeccomp;
+import io.virtcontainers.agent.kata.protocol.LinuxSyscall;
 import io.virtcontainers.agent.kata.protocol.Spec;
 import java.math.BigInteger;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Reads an OCI runtime-spec configuration (JSON) into the agent's message. The messages were made from the Go structs of
  * the specification, and Go reads JSON without regard to case, so one rule serves them all: a key is the field of that
- * name in any case. What has no field (hooks of newer versions, {@code seccomp.flags}, {@code resources.unified}) does not
- * reach an agent of Kata 1.x and is left out, as its own host does. Null is as absent.
+ * name in any case. What has no field is a matter of {@link LackingFields}. Null is as absent.
+ *
+ * <p>One thing more is carried than the messages were made for: the error number of a seccomp action, without which the
+ * profiles of Docker and podman break programs. It follows the action, {@code SCMP_ACT_ERRNO=38}; an agent that does not
+ * know this refuses the action.
  */
 final class SpecJson {
-    private static final Logger log = LoggerFactory.getLogger(SpecJson.class);
-
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
     private static final int UINT32_BITS = 32;
     private static final int UINT64_BITS = 64;
     private static final int SHOWN = 80;
-    private static final int LOGGED = 20;
+    private static final int ERRNO_BITS = 12; // MAX_ERRNO is 4095
+    private static final String ERRNO = "errnoRet";
+    private static final String DEFAULT_ERRNO = "defaultErrnoRet";
 
-    private final List<String> leftOut = new ArrayList<>();
+    private final LackingFields lacking = new LackingFields();
 
     private SpecJson() {}
 
-    /** @throws InvalidConfigException if it is not JSON or not of the specification's types; the message says where */
+    /**
+     * @throws InvalidConfigException if it is not JSON or not of the specification's types; the message says where
+     * @throws io.virtcontainers.UnsupportedException if the protocol cannot say it
+     */
     static Spec parse(String json) {
         Spec.Builder spec = Spec.newBuilder();
         SpecJson reader = new SpecJson();
@@ -52,12 +56,7 @@ final class SpecJson {
             throw new InvalidConfigException("the container's specification is not JSON: line " + at.getLineNr()
                     + ", column " + at.getColumnNr() + ": " + e.getOriginalMessage());
         }
-        if (!reader.leftOut.isEmpty()) {
-            log.info(
-                    "the agent's protocol has no field for parts of a specification, left out count={} paths={}",
-                    reader.leftOut.size(),
-                    reader.leftOut.subList(0, Math.min(reader.leftOut.size(), LOGGED)));
-        }
+        reader.lacking.log();
         return spec.build();
     }
 
@@ -77,8 +76,11 @@ final class SpecJson {
         object.properties().forEach(property -> {
             String at = path + "." + property.getKey();
             Optional<FieldDescriptor> field = field(message, property.getKey());
+            if (isErrno(message, property.getKey())) {
+                return; // a part of the action
+            }
             if (field.isEmpty()) {
-                leftOut.add(at);
+                lacking.add(at, property.getValue());
             } else if (!property.getValue().isNull()) {
                 put(message, field.get(), property.getValue(), at);
             }
@@ -153,7 +155,24 @@ final class SpecJson {
             rule.setMajor(-1).setMinor(-1); // without a number: any, which 0 would not be
         }
         fill(message, value, path);
+        if (message instanceof LinuxSeccomp.Builder filter) {
+            filter.setDefaultAction(withErrno(filter.getDefaultAction(), value, path, DEFAULT_ERRNO));
+        } else if (message instanceof LinuxSyscall.Builder call) {
+            call.setAction(withErrno(call.getAction(), value, path, ERRNO));
+        }
         return message.build();
+    }
+
+    private static boolean isErrno(Message.Builder message, String key) {
+        return (message instanceof LinuxSeccomp.Builder && key.equals(DEFAULT_ERRNO))
+                || (message instanceof LinuxSyscall.Builder && key.equals(ERRNO));
+    }
+
+    private static String withErrno(String action, JsonNode object, String path, String key) {
+        JsonNode errno = object.path(key);
+        return errno.isMissingNode() || errno.isNull()
+                ? action
+                : action + '=' + unsigned(errno, ERRNO_BITS, path + "." + key);
     }
 
     private static BigInteger unsigned(JsonNode value, int bits, String path) {
@@ -165,10 +184,11 @@ final class SpecJson {
     }
 
     private static InvalidConfigException wrong(String path, JsonNode value, String problem) {
+        return new InvalidConfigException("the container's specification, " + path, shown(value), problem);
+    }
+
+    static String shown(JsonNode value) {
         String text = value.toString();
-        return new InvalidConfigException(
-                "the container's specification, " + path,
-                text.length() > SHOWN ? text.substring(0, SHOWN) + "..." : text,
-                problem);
+        return text.length() > SHOWN ? text.substring(0, SHOWN) + "..." : text;
     }
 }

@@ -4,18 +4,22 @@ package io.virtcontainers.agent.kata;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.TextFormat;
+import io.virtcontainers.Capabilities;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
+import io.virtcontainers.Rlimit;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.TerminalSize;
 import io.virtcontainers.User;
 import io.virtcontainers.agent.kata.protocol.CreateContainerRequest;
 import io.virtcontainers.agent.kata.protocol.LinuxCPU;
+import io.virtcontainers.agent.kata.protocol.LinuxCapabilities;
 import io.virtcontainers.agent.kata.protocol.LinuxMemory;
 import io.virtcontainers.agent.kata.protocol.LinuxResources;
+import io.virtcontainers.agent.kata.protocol.POSIXRlimit;
 import io.virtcontainers.agent.kata.protocol.Process;
 import io.virtcontainers.agent.kata.protocol.Spec;
 import java.io.InputStream;
@@ -49,9 +53,10 @@ class OciSpecsTest {
 
     @Test
     void aUserOtherThanRootOnlyKeepsTheBoundingSet() {
-        Process process = OciSpecs.process(ProcessConfig.builder("id")
+        ProcessConfig id = ProcessConfig.builder("id")
                 .user(new User(0xffff_fffeL, 1000, List.of(27L, 4_000_000_000L)))
-                .build());
+                .build();
+        Process process = spec(web().process(id).build()).getProcess();
         assertThat(process.getCapabilities().getBoundingList()).hasSize(14);
         assertThat(process.getCapabilities().getEffectiveList()).isEmpty();
         assertThat(process.getCapabilities().getPermittedList()).isEmpty();
@@ -60,6 +65,66 @@ class OciSpecsTest {
         assertThat(process.getUser().getAdditionalGidsList())
                 .extracting(Integer::toUnsignedLong)
                 .containsExactly(27L, 4_000_000_000L);
+    }
+
+    @Test
+    void aFurtherProcessLeavesToTheAgentWhatItDoesNotSay() {
+        Process process = OciSpecs.process(ProcessConfig.of("id"));
+        assertThat(process.hasCapabilities()).isFalse();
+        assertThat(process.getRlimitsList()).isEmpty();
+    }
+
+    private static ProcessConfig.Builder confined() {
+        return ProcessConfig.builder("id")
+                .capabilities(new Capabilities(
+                        List.of("CAP_A"), List.of("CAP_B"), List.of("CAP_C"), List.of("CAP_D"), List.of("CAP_E")))
+                .rlimit(new Rlimit("RLIMIT_NOFILE", 5, Rlimit.UNLIMITED))
+                .rlimit(new Rlimit("RLIMIT_CORE", 0, 0));
+    }
+
+    @Test
+    void rightsAndLimitsOfAProcessAreSentAsTheyAre() {
+        LinuxCapabilities sets = LinuxCapabilities.newBuilder()
+                .addBounding("CAP_A")
+                .addEffective("CAP_B")
+                .addInheritable("CAP_C")
+                .addPermitted("CAP_D")
+                .addAmbient("CAP_E")
+                .build();
+        POSIXRlimit files = POSIXRlimit.newBuilder()
+                .setType("RLIMIT_NOFILE")
+                .setSoft(5)
+                .setHard(-1) // 2^64-1: unsigned
+                .build();
+        POSIXRlimit core = POSIXRlimit.newBuilder().setType("RLIMIT_CORE").build();
+        for (Process process : List.of(
+                OciSpecs.process(confined().build()),
+                spec(web().process(confined().build()).build()).getProcess())) {
+            assertThat(process.getCapabilities()).isEqualTo(sets);
+            assertThat(process.getRlimitsList()).containsExactly(files, core);
+        }
+    }
+
+    @Test
+    void noRightsAreOtherThanNoneSaid() {
+        Process process = OciSpecs.process(
+                ProcessConfig.builder("id").capabilities(Capabilities.none()).build());
+        assertThat(process.hasCapabilities()).isTrue();
+        assertThat(process.getCapabilities()).isEqualTo(LinuxCapabilities.getDefaultInstance());
+    }
+
+    @Test
+    void aLimitTakesThePlaceOfThatOfItsTypeInAGivenSpecification() {
+        String json = """
+                {"process": {"capabilities": {"bounding": ["CAP_KILL"]}, "rlimits": [
+                  {"type": "RLIMIT_NPROC", "soft": 1, "hard": 2}, {"type": "RLIMIT_CORE", "soft": 3, "hard": 4}]}}""";
+        Process process =
+                spec(web().process(confined().build()).spec(json).build()).getProcess();
+        assertThat(process.getCapabilities().getBoundingList()).containsExactly("CAP_A");
+        assertThat(process.getRlimitsList())
+                .extracting(POSIXRlimit::getType)
+                .containsExactly("RLIMIT_NPROC", "RLIMIT_NOFILE", "RLIMIT_CORE");
+        assertThat(process.getRlimits(2).getHard()).isZero();
     }
 
     @Test

@@ -9,7 +9,9 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
 import com.google.protobuf.TextFormat;
 import io.virtcontainers.InvalidConfigException;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.agent.kata.protocol.LinuxDeviceCgroup;
+import io.virtcontainers.agent.kata.protocol.LinuxSyscall;
 import io.virtcontainers.agent.kata.protocol.Spec;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -18,6 +20,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SpecJsonTest {
     static String resource(String name) throws Exception {
@@ -82,9 +85,59 @@ class SpecJsonTest {
     void whatTheProtocolLacksIsLeftOutAndNullIsAbsent() {
         assertThat(SpecJson.parse("""
                 {"hooks": {"prestart": [], "createRuntime": []}, "process": null, "mounts": null, "zos": {"x": [1]},
-                 "linux": {"timeOffsets": {}, "seccomp": {"flags": ["X"], "defaultErrnoRet": 38}}}
+                 "linux": {"timeOffsets": {}, "seccomp": {"flags": ["X"]}}}
                 """).toBuilder().clearHooks().build())
                 .isEqualTo(SpecJson.parse("{\"linux\": {\"seccomp\": {}}}"));
+    }
+
+    @Test
+    void theErrorNumberOfAnActionFollowsIt() {
+        Spec spec = SpecJson.parse("""
+                {"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1, "syscalls": [
+                  {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
+                  {"names": ["read"], "action": "SCMP_ACT_ALLOW", "errnoRet": null}]}}}
+                """);
+        assertThat(spec.getLinux().getSeccomp().getDefaultAction()).isEqualTo("SCMP_ACT_ERRNO=1");
+        assertThat(spec.getLinux().getSeccomp().getSyscallsList())
+                .extracting(LinuxSyscall::getAction)
+                .containsExactly("SCMP_ACT_ERRNO=38", "SCMP_ACT_ALLOW");
+        assertThatThrownBy(() -> SpecJson.parse("{\"linux\": {\"seccomp\": {\"defaultErrnoRet\": -1}}}"))
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("$.linux.seccomp.defaultErrnoRet -1");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '\0',
+            value = {
+                "{\"domainname\": \"example.org\"}                                | $.domainname \"example.org\":",
+                "{\"mounts\": [{}, {\"uidMappings\": [{}]}]}                      | $.mounts[1].uidMappings [{}]:",
+                "{\"mounts\": [{\"gidMappings\": [{}]}]}                          | $.mounts[0].gidMappings [{}]:",
+                "{\"process\": {\"scheduler\": {\"policy\": \"SCHED_FIFO\"}}}     | $.process.scheduler {\"policy\":\"SCHED_FIFO\"}:",
+                "{\"process\": {\"user\": {\"umask\": 63}}}                       | $.process.user.umask 63:",
+                "{\"process\": {\"user\": {\"umask\": 0}}}                        | $.process.user.umask 0:",
+                "{\"Linux\": {\"Personality\": {\"domain\": \"LINUX32\"}}}          | $.Linux.Personality {\"domain\":\"LINUX32\"}:",
+                "{\"linux\": {\"resources\": {\"unified\": {\"pids.max\": \"9\"}}}} | $.linux.resources.unified {\"pids.max\":\"9\"}:",
+                "{\"linux\": {\"seccomp\": {\"listenerPath\": \"/run/x\"}}}         | $.linux.seccomp.listenerPath \"/run/x\":",
+                "{\"linux\": {\"timeOffsets\": {\"monotonic\": {\"secs\": 1}}}}     | $.linux.timeOffsets {\"monotonic\":{\"secs\":1}}:",
+            })
+    void whatTheProtocolLacksAndTheContainerNeedsIsRefused(String json, String message) {
+        assertThatThrownBy(() -> SpecJson.parse(json))
+                .isInstanceOf(UnsupportedException.class)
+                .hasMessageStartingWith("the container's specification, " + message);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"domainname\": \"\", \"mounts\": [{\"uidMappings\": []}]}",
+                "{\"process\": {\"user\": {\"umask\": 18}, \"ioPriority\": {\"class\": \"IOPRIO_CLASS_IDLE\"}}}",
+                "{\"linux\": {\"personality\": {\"domain\": \"LINUX\"}, \"timeOffsets\": {}}}",
+                "{\"linux\": {\"resources\": {\"unified\": {\"memory.oom.group\": \"1\"}, \"cpu\": {\"idle\": 1}}}}"
+            })
+    void whatTheProtocolLacksAndTheContainerIsWithoutIsLeftOut(String json) {
+        assertThat(SpecJson.parse(json)).isNotNull();
     }
 
     @Test

@@ -2,10 +2,12 @@
 package io.virtcontainers.core.state;
 
 import io.virtcontainers.Accelerator;
+import io.virtcontainers.Capabilities;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.MemorySize;
+import io.virtcontainers.Rlimit;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.State;
 import io.virtcontainers.TerminalSize;
@@ -37,6 +39,7 @@ final class Samples {
             Map.entry(ExitStatus.class, new ExitStatus(137)),
             Map.entry(HostProcess.class, new HostProcess(12, 34, "boot")),
             Map.entry(TerminalSize.class, new TerminalSize(33, 99)),
+            Map.entry(Rlimit.class, new Rlimit("RLIMIT_NPROC", 10, Rlimit.UNLIMITED)),
             Map.entry(User.class, new User(7, 8, List.of(9L))),
             Map.entry(Held.Kind.class, Held.Kind.DISK),
             Map.entry(Pending.Operation.class, Pending.Operation.ADD_DEVICE),
@@ -69,6 +72,10 @@ final class Samples {
     private static Object value(Type type, String component) {
         if (component.equals("cpus")) {
             return Optional.of("0-1");
+        }
+        if (component.equals("capabilities")) {
+            return Optional.of(new Capabilities(
+                    List.of("CAP_A"), List.of("CAP_B"), List.of("CAP_C"), List.of("CAP_D"), List.of("CAP_E")));
         }
         if (type instanceof ParameterizedType generic) {
             List<Object> arguments = Arrays.stream(generic.getActualTypeArguments())
