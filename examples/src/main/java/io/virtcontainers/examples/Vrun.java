@@ -2,6 +2,7 @@
 package io.virtcontainers.examples;
 
 import io.virtcontainers.Accelerator;
+import io.virtcontainers.AgentChannel;
 import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
@@ -63,6 +64,9 @@ public final class Vrun implements Callable<Integer> {
 
     @Option(names = "--accelerator", description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
     private Accelerator accelerator = Accelerator.AUTO;
+
+    @Option(names = "--agent-channel", description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
+    private AgentChannel agentChannel = AgentChannel.AUTO;
 
     @Option(names = "--hypervisor", paramLabel = "FILE", description = "the QEMU program (default: from PATH)")
     private @Nullable Path hypervisor;
@@ -140,7 +144,7 @@ public final class Vrun implements Callable<Integer> {
     }
 
     private HypervisorConfig hypervisorConfig() {
-        HypervisorConfig.Builder config = HypervisorConfig.builder().accelerator(accelerator);
+        HypervisorConfig.Builder config = HypervisorConfig.builder().accelerator(accelerator).agentChannel(agentChannel);
         Optional.ofNullable(hypervisor).ifPresent(config::binary);
         Optional.ofNullable(kernel).ifPresent(config::kernel);
         return config.build();
