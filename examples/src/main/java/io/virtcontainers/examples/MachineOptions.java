@@ -32,7 +32,8 @@ final class MachineOptions {
     private @Nullable Long bootDeadline;
 
     SandboxConfig.Builder applyTo(SandboxConfig.Builder sandbox) {
-        HypervisorConfig.Builder config = HypervisorConfig.builder().accelerator(accelerator).agentChannel(agentChannel);
+        HypervisorConfig.Builder config =
+                HypervisorConfig.builder().accelerator(accelerator).agentChannel(agentChannel);
         Optional.ofNullable(hypervisor).ifPresent(config::binary);
         Optional.ofNullable(kernel).ifPresent(config::kernel);
         Optional.ofNullable(bootDeadline).map(Duration::ofSeconds).ifPresent(sandbox::bootDeadline);
