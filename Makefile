@@ -9,11 +9,12 @@ export LC_ALL ?= C.UTF-8
 MVN := ./mvnw -B -ntp
 CACHE := $(or $(VIRTCONTAINERS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtcontainers)
 
-.PHONY: help demo test setup build bench format clean
+.PHONY: help demo test lab-test setup build bench format clean
 
 help:
 	@echo "make demo    boot a VM and run a container in it"
 	@echo "make test    all tests: unit tests, and tests that boot VMs"
+	@echo "make lab-test  KVM and vsock, in an emulated machine that has both"
 	@echo "make bench   the benchmarks; prints ratios"
 	@echo "make setup   what the others need: packages, guest kernel, guest agent (each does this by itself)"
 	@echo "make build   the jars and bin/vrun, without tests"
@@ -34,6 +35,9 @@ test: setup
 		echo "these reports have skipped tests: a skipped test is a failed test" >&2
 		exit 1
 	fi
+
+lab-test: build
+	@exec scripts/lab-test
 
 bench: build
 	exec bin/bench

@@ -7,11 +7,11 @@ use crate::config::Config;
 use crate::sandbox::{Agent, BootResult};
 use crate::status::{Result, Status};
 use crate::uevent::Uevents;
-use crate::{log, modules, online, paths, pidns, port, ports, sys};
+use crate::{log, modules, online, paths, pidns, port, ports, sys, vsock};
 use nix::mount::{mount, MsFlags};
 use nix::sys::reboot::{reboot, RebootMode};
 use std::fs::{self, OpenOptions};
-use std::os::unix::io::AsRawFd;
+use std::os::unix::io::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +63,10 @@ fn run() -> Result<std::convert::Infallible> {
     log::set_level(config.log);
     let events = Uevents::open().map_err(|error| Status::io("open the uevent socket", &error))?;
     modules::load_list(modules::BOOT)?;
-    await_port(&events)?;
+    let listener = listen(config.vsock);
+    if listener.is_none() || !vsock::is_present(Path::new(vsock::DEVICES)) {
+        await_port(&events)?;
+    }
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -74,7 +77,7 @@ fn run() -> Result<std::convert::Infallible> {
     let (sender, receiver) = watch::channel(None);
     start_later(config.clone(), sender)?;
     let agent = Agent::new(config, receiver).map_err(|error| Status::io("start", &error))?;
-    runtime.block_on(ports::serve(Arc::new(agent), events))
+    runtime.block_on(ports::serve(Arc::new(agent), events, listener))
 }
 
 /// pivot_root needs a root that is mounted on something, which the initial root is not. A bind
@@ -136,11 +139,24 @@ fn open_console() {
     }
 }
 
+/// The socket on vsock, unless the guest has none or is to have none. A failure leaves the ports.
+fn listen(wanted: Option<bool>) -> Option<OwnedFd> {
+    if !wanted.unwrap_or_else(|| vsock::is_present(Path::new(vsock::DEVICES))) {
+        return None;
+    }
+    let listener = modules::load_list(modules::VSOCK)
+        .and_then(|()| vsock::listen().map_err(|error| Status::io("listen", &error)));
+    if let Err(error) = &listener {
+        error!("vsock: {error}");
+    }
+    listener.ok()
+}
+
 fn await_port(events: &Uevents) -> Result<()> {
     let look = || (!port::find(Path::new(port::CLASS)).is_empty()).then_some(());
     events.wait_for(PORT_LIMIT, look).ok_or_else(|| {
         Status::deadline(format!(
-            "no virtio-serial port named {}0 appeared within {PORT_LIMIT:?}",
+            "there is no vsock, and no virtio-serial port named {}0 appeared within {PORT_LIMIT:?}",
             port::NAME
         ))
     })

@@ -21,6 +21,8 @@ pub struct Config {
     /// Files only the agent uses.
     pub private: PathBuf,
     pub cgroup: PathBuf,
+    /// Whether to listen on vsock; else the presence of the device decides.
+    pub vsock: Option<bool>,
     /// False in host tests: no mounts, no namespaces.
     pub guest: bool,
 }
@@ -42,6 +44,7 @@ impl Config {
             root: PathBuf::from("/run/kata-containers"),
             private: PathBuf::from("/run/virtcontainers"),
             cgroup: PathBuf::from("/sys/fs/cgroup"),
+            vsock: None,
             guest: true,
         }
     }
@@ -62,6 +65,7 @@ impl Config {
                     .ok()
                     .filter(|size| (4096..=64 << 20).contains(size))
                     .map(|size| self.pipe_size = size),
+                "agent.use_vsock" => parse_flag(value).map(|flag| self.vsock = Some(flag)),
                 _ => Some(()),
             };
             if understood.is_none() {
@@ -76,6 +80,15 @@ impl Config {
 
     pub fn sandbox(&self) -> PathBuf {
         self.root.join("sandbox")
+    }
+}
+
+/// What Kata's agent takes for a truth value.
+fn parse_flag(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
     }
 }
 
@@ -106,13 +119,17 @@ mod tests {
         assert_eq!(config.log, Level::Debug);
         assert_eq!(config.hotplug_timeout, Duration::from_millis(500));
         assert_eq!(config.pipe_size, 65536);
+        for (value, flag) in [("true", true), ("1", true), ("false", false), ("0", false)] {
+            config.apply_command_line(&format!("agent.use_vsock={value}"));
+            assert_eq!(config.vsock, Some(flag), "{value}");
+        }
     }
 
     #[test]
     fn unusable_parameters_keep_the_defaults() {
         let mut config = Config::guest();
         config.apply_command_line(
-            "agent.log=loud agent.hotplug_timeout=soon agent.container_pipe_size=-1 agent.unknown=1",
+            "agent.log=loud agent.hotplug_timeout=soon agent.container_pipe_size=-1 agent.use_vsock=yes agent.unknown=1",
         );
         assert_eq!(config, Config::guest());
     }

@@ -2,9 +2,9 @@
 //! Disks that a container gets as devices: the host names them by their place on a bus, the guest's
 //! kernel gives them their numbers. Blocks the thread.
 
-use crate::hotplug;
 use crate::proto::grpc::{CreateContainerRequest, Device};
 use crate::status::{Result, Status};
+use crate::{hotplug, modules};
 use nix::sys::stat::{major, minor};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -39,6 +39,7 @@ fn node_of(device: &Device, limit: Duration) -> Result<PathBuf> {
         "" => Path::new(&device.vm_path).to_path_buf(),
         id => Path::new(id).to_path_buf(),
     };
+    modules::load_for_driver(&device.r#type);
     let name = match device.r#type.as_str() {
         "blk" => by_id(&device.id),
         "mmioblk" | "nvdimm" => by_id(""),

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The guest agent of virtcontainers: PID 1 of the sandbox VM, serving `grpc.AgentService` and
-//! `grpc.Health` on virtio-serial ports.
+//! `grpc.Health` on virtio-serial ports and on vsock.
 //!
 //! Layers, each knowing only those below it:
 //! `boot` -> `service` -> `sandbox`, `network`, `machine` -> `container`, `process` -> `runtime`,
 //! `storage`, `reaper`, `cgroup`, `netlink`;
-//! `ports` -> `server` -> `grpc` -> `channel` -> `port`.
+//! `ports` -> `vsock`, `socket` -> `server` -> `grpc` -> `channel` -> `port`.
 //!
 //! A panic ends the VM, therefore nothing that comes from the peer, a container or the kernel is
 //! ever unwrapped.
@@ -66,6 +66,7 @@ pub mod sandbox;
 pub mod server;
 pub mod service;
 pub mod signal;
+pub mod socket;
 pub mod stats;
 pub mod status;
 pub mod storage;
@@ -74,6 +75,7 @@ pub mod sys;
 pub mod sysctl;
 pub mod uevent;
 pub mod update;
+pub mod vsock;
 
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Kernel modules, by the lists that the image builder wrote: one absolute path per line, each
-//! after those it depends on.
+//! after those it depends on. Two lists are for every guest; the others have what a device needs
+//! that most guests lack.
 
 use crate::status::{Result, Status};
 use nix::errno::Errno;
@@ -10,15 +11,33 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-pub const BOOT: &str = "/etc/virtcontainers/modules.boot";
-pub const LATER: &str = "/etc/virtcontainers/modules.later";
+const FOLDER: &str = "/etc/virtcontainers";
+const PREFIX: &str = "modules.";
+
+pub const BOOT: &str = "boot";
+pub const LATER: &str = "later";
+
+/// The list of what a vsock device, or a storage or device of the driver of that name, needs.
+pub const VSOCK: &str = "vsock";
+const OF_DRIVERS: [&str; 4] = ["scsi", "nvdimm", "virtio-fs", "9p"];
+
+/// Loads what a storage or device of this driver needs. A module that fails to load is only logged:
+/// the device may do without it, and what then lacks has an error of its own.
+pub fn load_for_driver(driver: &str) {
+    if let Some(list) = OF_DRIVERS.iter().find(|name| **name == driver) {
+        if let Err(error) = load_list(list) {
+            warning!("storage driver {driver}: {error}");
+        }
+    }
+}
 
 /// A missing list means that the kernel has everything built in.
-pub fn load_list(list: &str) -> Result<()> {
-    let text = match fs::read_to_string(list) {
+pub fn load_list(name: &str) -> Result<()> {
+    let list = Path::new(FOLDER).join(format!("{PREFIX}{name}"));
+    let text = match fs::read_to_string(&list) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Status::io(format!("read {list}"), &error)),
+        Err(error) => return Err(Status::io(format!("read {}", list.display()), &error)),
     };
     for path in paths(&text) {
         load(Path::new(path), "")?;
@@ -57,7 +76,7 @@ pub fn load_by_name(name: &str, parameters: &[String]) -> Result<()> {
         return Err(Status::invalid(format!("kernel module name {name:?}")));
     }
     let mut known = HashMap::new();
-    for list in [BOOT, LATER] {
+    for list in lists(Path::new(FOLDER)) {
         let text = fs::read_to_string(list).unwrap_or_default();
         known.extend(paths(&text).map(|path| (module_name(path), PathBuf::from(path))));
     }
@@ -68,6 +87,13 @@ pub fn load_by_name(name: &str, parameters: &[String]) -> Result<()> {
             "kernel module {name} is neither in the guest image nor built in"
         ))),
     }
+}
+
+fn lists(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().contains(PREFIX))
 }
 
 fn normal(name: &str) -> String {

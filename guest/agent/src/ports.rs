@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Serves every port of the agent, each independently of the others, for ever: those that are there
-//! at boot and those that are plugged in later. A port that fails is given up; without any port
-//! nobody can reach the guest any more.
+//! at boot and those that are plugged in later. Beside them the socket on vsock. What fails is given
+//! up; without any port or socket nobody can reach the guest any more.
 
 use crate::port::{self, FilePort};
 use crate::server::{self, Service};
 use crate::status::{Result, Status};
 use crate::uevent::Uevents;
+use crate::{socket, vsock};
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::io;
+use std::os::unix::io::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -17,14 +19,21 @@ use tokio::task::JoinSet;
 /// Part of every event about a port.
 const SUBSYSTEM: &[u8] = b"virtio-ports";
 
-/// Returns when no port is left; `events` must have been opened before any of the ports was found.
-pub async fn serve<S: Service>(service: Arc<S>, events: Uevents) -> Result<Infallible> {
+/// Returns when nothing is left to be served; `events` must have been opened before any of the ports was found.
+pub async fn serve<S: Service>(
+    service: Arc<S>,
+    events: Uevents,
+    listener: Option<OwnedFd>,
+) -> Result<Infallible> {
     let watch = events
         .watch()
         .map_err(|error| Status::io("watch the uevents", &error))?;
     let mut served = HashSet::new();
     let mut tasks = JoinSet::new();
     let mut failure = Status::internal("there is no port");
+    if let Some(listener) = listener {
+        tasks.spawn(listen(listener, service.clone()));
+    }
     loop {
         for device in port::find(Path::new(port::CLASS)) {
             if served.contains(&device) {
@@ -50,7 +59,7 @@ pub async fn serve<S: Service>(service: Arc<S>, events: Uevents) -> Result<Infal
             tokio::select! {
                 Some(ended) = tasks.join_next() => {
                     if let Ok((device, error)) = ended {
-                        failure = Status::io(format!("port {}", device.display()), &error);
+                        failure = Status::io(format!("serve {}", device.display()), &error);
                         warning!("{failure}");
                         served.remove(&device);
                     }
@@ -66,6 +75,11 @@ pub async fn serve<S: Service>(service: Arc<S>, events: Uevents) -> Result<Infal
 
 fn open(device: &Path) -> io::Result<FilePort> {
     FilePort::new(port::open(device)?)
+}
+
+async fn listen<S: Service>(listener: OwnedFd, service: Arc<S>) -> (PathBuf, io::Error) {
+    let error = socket::serve(listener, vsock::is_from_host, service).await;
+    (PathBuf::from("vsock"), error)
 }
 
 async fn run<S: Service>(device: PathBuf, port: FilePort, service: Arc<S>) -> (PathBuf, io::Error) {

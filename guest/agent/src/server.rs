@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Serves gRPC calls on the connections of a channel, one connection at a time, for ever.
+//! Serves gRPC calls on the connections of a channel: of a port one at a time, for ever, of a socket
+//! the only one.
 //! A connection that ends takes its calls with it, and all of them are gone, with what they had
 //! read given back, before the next connection is looked at.
 
-use crate::channel::{Channel, Connection, Port};
+use crate::channel::{Channel, Connection, Port, STALL};
 use crate::grpc::{self, Frame, PREFIX};
 use crate::status::{Code, Result, Status};
 use bytes::{Buf, Bytes, BytesMut};
@@ -45,6 +46,15 @@ pub async fn serve<P: Port, S: Service>(port: P, service: Arc<S>) -> io::Result<
             Err(error) => info!("channel: connection dropped: {error}"),
         }
     }
+}
+
+/// Serves a port whose host comes once; it has to say soon that it speaks HTTP/2.
+pub async fn serve_once<P: Port, S: Service>(port: P, service: Arc<S>) -> io::Result<()> {
+    let mut channel = Channel::new(port);
+    let connection = tokio::time::timeout(STALL, channel.next_connection()).await??;
+    serve_connection(connection, &service)
+        .await
+        .map_err(|error| io::Error::new(io::ErrorKind::Other, error))
 }
 
 async fn serve_connection<P: Port, S: Service>(

@@ -8,7 +8,7 @@ use crate::mount::{self, Options};
 use crate::paths::{self, Directory};
 use crate::proto::grpc::Storage;
 use crate::status::{Result, Status};
-use crate::{hotplug, hugepages, sys};
+use crate::{hotplug, hugepages, modules, sys};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -55,6 +55,7 @@ impl Storages {
     fn try_add(&self, config: &Config, storage: &Storage) -> Result<PathBuf> {
         let point = paths::confined("mount point", &config.root, &storage.mount_point)?;
         let options = mount::parse(&storage.options)?;
+        modules::load_for_driver(&storage.driver);
         let source = match storage.driver.as_str() {
             "blk" | "mmioblk" | "nvdimm" => {
                 let device = hotplug::await_block_device(&storage.source, config.hotplug_timeout)?;

@@ -9,7 +9,7 @@ import java.util.List;
  * @param phase what the library was doing, for example {@code agent.connect}; empty if unknown
  * @param consoleTail the last lines of the guest's console
  * @param hypervisorTail the last lines that the hypervisor process wrote to its standard error
- * @param events the last events of the hypervisor (QMP events), oldest first
+ * @param events how the machine is reached, and the last events of the hypervisor (QMP events), oldest first
  */
 public record Diagnostics(String phase, String consoleTail, String hypervisorTail, List<String> events) {
     private static final Diagnostics NONE = new Diagnostics("", "", "", List.of());

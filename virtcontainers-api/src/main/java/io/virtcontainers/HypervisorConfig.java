@@ -15,9 +15,14 @@ import org.jspecify.annotations.Nullable;
  * @param kernel the guest's kernel, a bzImage or a vmlinux; its modules must be in {@code lib/modules/<version>} beside its
  *     directory or in {@code /lib/modules/<version>}. Empty: one that is found on the host
  * @param kernelParameters appended to the kernel's command line, in order
+ * @param agentChannel default {@link AgentChannel#AUTO}
  */
 public record HypervisorConfig(
-        Accelerator accelerator, Optional<Path> binary, Optional<Path> kernel, List<String> kernelParameters) {
+        Accelerator accelerator,
+        Optional<Path> binary,
+        Optional<Path> kernel,
+        List<String> kernelParameters,
+        AgentChannel agentChannel) {
     private static final HypervisorConfig DEFAULTS = builder().build();
 
     public HypervisorConfig {
@@ -44,6 +49,7 @@ public record HypervisorConfig(
         private @Nullable Path binary;
         private @Nullable Path kernel;
         private final List<String> kernelParameters = new ArrayList<>();
+        private AgentChannel agentChannel = AgentChannel.AUTO;
 
         private Builder() {}
 
@@ -71,9 +77,19 @@ public record HypervisorConfig(
             return this;
         }
 
+        /** Default: {@link AgentChannel#AUTO}. */
+        public Builder agentChannel(AgentChannel newAgentChannel) {
+            agentChannel = newAgentChannel;
+            return this;
+        }
+
         public HypervisorConfig build() {
             return new HypervisorConfig(
-                    accelerator, Optional.ofNullable(binary), Optional.ofNullable(kernel), kernelParameters);
+                    accelerator,
+                    Optional.ofNullable(binary),
+                    Optional.ofNullable(kernel),
+                    kernelParameters,
+                    agentChannel);
         }
     }
 }

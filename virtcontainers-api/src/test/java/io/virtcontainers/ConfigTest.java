@@ -26,6 +26,7 @@ class ConfigTest {
                         Map.of(),
                         Duration.ofSeconds(60)));
         assertThat(HypervisorConfig.defaults().accelerator()).isEqualTo(Accelerator.AUTO);
+        assertThat(HypervisorConfig.defaults().agentChannel()).isEqualTo(AgentChannel.AUTO);
     }
 
     @Test

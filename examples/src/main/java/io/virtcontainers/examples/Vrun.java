@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.examples;
 
-import io.virtcontainers.Accelerator;
 import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.ExitStatus;
-import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
@@ -21,9 +19,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -61,14 +59,8 @@ public final class Vrun implements Callable<Integer> {
     @Option(names = "--workdir", paramLabel = "DIR", description = "where it starts (default: ${DEFAULT-VALUE})")
     private String workingDirectory = "/";
 
-    @Option(names = "--accelerator", description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE})")
-    private Accelerator accelerator = Accelerator.AUTO;
-
-    @Option(names = "--hypervisor", paramLabel = "FILE", description = "the QEMU program (default: from PATH)")
-    private @Nullable Path hypervisor;
-
-    @Option(names = "--kernel", paramLabel = "FILE", description = "the guest's kernel (default: one that is found)")
-    private @Nullable Path kernel;
+    @Mixin
+    private MachineOptions machine = new MachineOptions();
 
     @Option(names = "--timeline", description = "at the end, print on stderr where the time went")
     private boolean timeline;
@@ -131,19 +123,11 @@ public final class Vrun implements Callable<Integer> {
     }
 
     private SandboxConfig sandboxConfig() {
-        return SandboxConfig.builder("vrun-" + UUID.randomUUID())
+        return machine.applyTo(SandboxConfig.builder("vrun-" + UUID.randomUUID()))
                 .hostname("vrun")
                 .vcpus(vcpus)
                 .memory(MemorySize.mib(memory))
-                .hypervisor(hypervisorConfig())
                 .build();
-    }
-
-    private HypervisorConfig hypervisorConfig() {
-        HypervisorConfig.Builder config = HypervisorConfig.builder().accelerator(accelerator);
-        Optional.ofNullable(hypervisor).ifPresent(config::binary);
-        Optional.ofNullable(kernel).ifPresent(config::kernel);
-        return config.build();
     }
 
     private ContainerConfig containerConfig(RootFs image, Terminal terminal) {

@@ -13,8 +13,8 @@ public interface VirtualMachine {
     HostProcess process();
 
     /**
-     * The ways to the agent inside, at least one. Each carries one connection at a time; a detached machine has several, for
-     * several processes of the host.
+     * The ways to the agent inside, at least one. Of {@linkplain GuestChannel#exclusive exclusive} ones a detached machine
+     * has several, for several processes of the host.
      */
     List<GuestChannel> channels();
 

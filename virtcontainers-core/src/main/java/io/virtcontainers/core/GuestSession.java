@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * This process's connection to one virtual machine, from its launch or from attaching to it until its end or
- * {@link #release}: the machine, and the agent inside over a channel that no other process uses meanwhile. A machine that
- * is started again is another session. Thread-safe.
+ * {@link #release}: the machine, and the agent inside over a channel of its own, or one that is shared. A machine that is
+ * started again is another session. Thread-safe.
  */
 final class GuestSession {
     private final SandboxPlace place;
@@ -59,7 +59,10 @@ final class GuestSession {
         return process.isPresent() && machine.process().equals(process.get());
     }
 
-    /** Begins to connect to the agent over a free channel, unless that has been done. Returns at once. */
+    /**
+     * Begins to connect to the agent over a channel that is shared, or one that is free, unless that has been done. Returns
+     * at once.
+     */
     synchronized Agent connect(AgentConnector agents) {
         Agent known = agent;
         if (known != null) {
@@ -70,18 +73,25 @@ final class GuestSession {
         }
         List<GuestChannel> channels = machine.channels();
         for (int i = 0; i < channels.size(); i++) {
+            if (!channels.get(i).exclusive()) {
+                return connect(agents, channels.get(i));
+            }
             Optional<SandboxLocks.Lock> free = place.tryChannel(i);
             if (free.isPresent()) {
                 channel = free.get();
-                Agent connecting = agents.connect(channels.get(i));
-                agent = connecting;
-                return connecting;
+                return connect(agents, channels.get(i));
             }
         }
         throw new SandboxBusyException(
                 "all " + channels.size() + " channels to the guest of sandbox " + place.id()
                         + " are in use: close it in another process",
                 OptionalLong.empty());
+    }
+
+    private synchronized Agent connect(AgentConnector agents, GuestChannel chosen) {
+        Agent connecting = agents.connect(chosen);
+        agent = connecting;
+        return connecting;
     }
 
     /** As {@link #connect}, and waits until it answers. */

@@ -7,7 +7,6 @@ import io.virtcontainers.CancelledException;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.spi.Deadline;
-import io.virtcontainers.spi.GuestChannel;
 import java.io.InterruptedIOException;
 import java.util.HashMap;
 import java.util.List;
@@ -29,7 +28,7 @@ final class FakeGuest {
     private final FakeNetwork network = new FakeNetwork();
     private final AtomicLong pids = new AtomicLong(FIRST_PID);
     private final Map<String, FakeContainer> containers = new TreeMap<>();
-    private final Map<GuestChannel, FakeAgent> connections = new HashMap<>();
+    private final Map<Object, FakeAgent> connections = new HashMap<>();
     private boolean sandboxCreated;
     private boolean halted;
     private boolean ended;
@@ -70,7 +69,12 @@ final class FakeGuest {
         notifyAll();
     }
 
-    /** Returns when the guest would answer this agent; each channel carries one connection at a time, others wait for it. */
+    /** What only one connection at a time can have: the channel, or itself if that is shared. */
+    private static Object place(FakeAgent agent) {
+        return agent.channel().exclusive() ? agent.channel() : agent;
+    }
+
+    /** Returns when the guest would answer this agent: the others of an exclusive channel wait for the first. */
     synchronized void awaitAnswer(FakeAgent agent, Deadline deadline, String awaited) {
         while (true) {
             agent.requireConnected();
@@ -80,7 +84,7 @@ final class FakeGuest {
             if (deadline.isExpired()) {
                 throw deadline.exceeded(awaited);
             }
-            if (!halted && !ended && connections.computeIfAbsent(agent.channel(), free -> agent) == agent) {
+            if (!halted && !ended && connections.computeIfAbsent(place(agent), free -> agent) == agent) {
                 return;
             }
             await(deadline, awaited);
@@ -126,7 +130,7 @@ final class FakeGuest {
     }
 
     synchronized void disconnected(FakeAgent agent) {
-        connections.remove(agent.channel(), agent);
+        connections.remove(place(agent), agent);
         notifyAll();
     }
 

@@ -89,13 +89,20 @@ final class FakeMachine {
 
     /** The guest of the machine whose channel this is; one that never answers if there is no such machine. */
     static FakeGuest guestBehind(GuestChannel channel) {
-        Path directory = channel.unixSocket().toAbsolutePath().getParent();
-        Optional<FakeMachine> machine = directory == null ? Optional.empty() : in(directory);
+        Optional<FakeMachine> machine =
+                socketOf(channel).map(Path::toAbsolutePath).map(Path::getParent).flatMap(FakeMachine::in);
         return machine.map(found -> found.guest).orElseGet(() -> {
             FakeGuest nobody = new FakeGuest(address -> false);
             nobody.end();
             return nobody;
         });
+    }
+
+    private static Optional<Path> socketOf(GuestChannel channel) {
+        if (channel instanceof GuestChannel.VirtioSerial port) {
+            return Optional.of(port.socket());
+        }
+        return channel instanceof GuestChannel.HybridVsock hybrid ? Optional.of(hybrid.socket()) : Optional.empty();
     }
 
     private static Path key(Path directory) {

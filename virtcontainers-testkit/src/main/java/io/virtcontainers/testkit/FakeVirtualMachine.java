@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.testkit;
 
+import io.virtcontainers.AgentChannel;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
@@ -17,7 +18,8 @@ import java.util.stream.IntStream;
 
 /**
  * A machine that runs nothing, as one who launched it or attached to it sees it. It lives in this Java process and dies
- * with it; {@link #process} is this one, unless it comes from {@link FakeHypervisor#withProcesses}. Thread-safe.
+ * with it; {@link #process} is this one, unless it comes from {@link FakeHypervisor#withProcesses}. Its channels are
+ * exclusive, or one that is shared for {@link AgentChannel#HYBRID_VSOCK}. Thread-safe.
  */
 public final class FakeVirtualMachine implements VirtualMachine {
     private static final int CHANNELS_OF_DETACHED = 8;
@@ -67,9 +69,16 @@ public final class FakeVirtualMachine implements VirtualMachine {
 
     @Override
     public List<GuestChannel> channels() {
+        if (config().settings().agentChannel() == AgentChannel.HYBRID_VSOCK) {
+            return List.of(new GuestChannel.HybridVsock(socket("hybrid"), GuestChannel.AGENT_PORT));
+        }
         return IntStream.range(0, config().detached() ? CHANNELS_OF_DETACHED : 1)
-                .mapToObj(i -> new GuestChannel(config().directory().resolve("agent-" + i + ".sock")))
+                .<GuestChannel>mapToObj(i -> new GuestChannel.VirtioSerial(socket("agent-" + i), false))
                 .toList();
+    }
+
+    private Path socket(String name) {
+        return config().directory().resolve(name + ".sock");
     }
 
     private <T> T call(String operation, Deadline deadline, Supplier<T> act) {

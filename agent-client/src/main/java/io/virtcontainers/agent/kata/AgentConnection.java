@@ -17,8 +17,7 @@ import io.virtcontainers.VirtException;
 import io.virtcontainers.agent.kata.protocol.CheckRequest;
 import io.virtcontainers.agent.kata.protocol.HealthGrpc;
 import io.virtcontainers.spi.Deadline;
-import java.net.UnixDomainSocketAddress;
-import java.nio.file.Path;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -37,8 +36,9 @@ import org.slf4j.LoggerFactory;
  * runs a {@link ConnectRun}, for at most {@link #RECONNECT} or its own deadline; <i>failed</i>, for good, by
  * {@link #fail}: everything under way and everything later fails with that reason.
  *
- * <p>A call is never repeated here, as it may have had its effect. HTTP/2 keep-alive pings are off: a paused machine must
- * not lose its connection, and the engine learns from the hypervisor, not from pings, that a machine has died.
+ * <p>A call is never repeated here, as it may have had its effect. HTTP/2 keep-alive pings are off on every transport: a
+ * paused machine must not lose its connection, and neither kind of death needs them: that of the machine is told by the
+ * hypervisor to the engine, and by the kernel to the socket, and that of an agent alone ends each call at its deadline.
  */
 final class AgentConnection {
     private static final Logger log = LoggerFactory.getLogger(AgentConnection.class);
@@ -55,6 +55,7 @@ final class AgentConnection {
 
     private final ManagedChannel channel;
     private final SocketDialer dialer;
+    private final Transport transport;
     private final EventLoop loop;
     private final AgentErrors errors = new AgentErrors(() -> Optional.ofNullable(this.version));
 
@@ -63,12 +64,14 @@ final class AgentConnection {
     private volatile @Nullable VirtException failure;
     private volatile @Nullable String version;
 
-    AgentConnection(Path socket, EventLoop loop) {
-        this.loop = loop;
-        this.dialer = new SocketDialer(this::dialled);
-        this.channel = NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket))
-                .channelFactory(dialer, UnixDomainSocketAddress.class)
-                .withOption(ChannelOption.SO_KEEPALIVE, null) // gRPC sets it, a unix socket lacks it, netty would warn
+    AgentConnection(Transport transport) {
+        SocketAddress address = transport.address();
+        this.transport = transport;
+        this.loop = transport.loop();
+        this.dialer = new SocketDialer(transport, this::dialled);
+        this.channel = NettyChannelBuilder.forAddress(address)
+                .channelFactory(dialer, address.getClass())
+                .withOption(ChannelOption.SO_KEEPALIVE, null) // gRPC sets it, our sockets lack it, netty would warn
                 .eventLoopGroup(loop)
                 .directExecutor()
                 .overrideAuthority("agent")
@@ -250,7 +253,7 @@ final class AgentConnection {
             if (run != null && !run.answered().isDone()) {
                 return run.answered();
             }
-            started = new ConnectRun(channel, dialer, loop, deadline, patience, errors);
+            started = new ConnectRun(channel, dialer, transport, deadline, patience, errors);
             run = started;
         }
         started.start();

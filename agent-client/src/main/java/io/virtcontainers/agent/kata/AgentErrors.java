@@ -14,6 +14,7 @@ import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
+import java.net.ProtocolException;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
@@ -115,7 +116,7 @@ final class AgentErrors {
     }
 
     /**
-     * Whether the other side sent something that is not HTTP/2, or found that we did: a stream without connections can carry
+     * Whether the other side sent something that is not HTTP/2 or breaks the transport's rules, or found that we did: a stream without connections can carry
      * the rest of what was said before, to the agent or by it.
      */
     static boolean isProtocolError(Throwable error) {
@@ -125,7 +126,7 @@ final class AgentErrors {
             return true;
         }
         for (Throwable cause = error; cause != null; cause = cause.getCause()) {
-            if (cause instanceof Http2Exception) {
+            if (cause instanceof Http2Exception || cause instanceof ProtocolException) {
                 return true;
             }
         }

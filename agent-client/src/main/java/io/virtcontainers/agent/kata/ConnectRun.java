@@ -26,9 +26,10 @@ import org.slf4j.LoggerFactory;
 /**
  * Brings one connection up: ends when the agent has answered a health check, or when that is hopeless.
  *
- * <p>The socket belongs to the hypervisor, not to the agent. It may not exist yet; once it does it accepts at once, and
- * what we write waits there until the guest opens its port. So there is nothing to poll: one health check is sent and its
- * answer comes as soon as the agent is up. Two things can still go wrong and are cured here:
+ * <p>The socket of a virtio-serial port belongs to the hypervisor, not to the agent. It may not exist yet; once it does it
+ * accepts at once, and what we write waits there until the guest opens its port. So there is nothing to poll: one health
+ * check is sent and its answer comes as soon as the agent is up. Vsock refuses until the agent listens. Two things can go
+ * wrong and are cured here, for every transport alike:
  *
  * <ul>
  *   <li>The socket is missing, refuses or closes: dialled again, from 10 ms after up to 500 ms (gRPC's own pace, 1 s
@@ -39,7 +40,7 @@ import org.slf4j.LoggerFactory;
  *       after half as long again: rare enough for a slow boot, as a waiting connection costs the guest nothing.
  * </ul>
  *
- * <p>Bytes that are not HTTP/2 are forgiven a few times. All state belongs to the event loop of the connection.
+ * <p>Bytes that are not HTTP/2, or break the rules of the transport, are forgiven a few times. All state belongs to the event loop of the connection.
  */
 final class ConnectRun {
     private static final Logger log = LoggerFactory.getLogger(ConnectRun.class);
@@ -51,6 +52,7 @@ final class ConnectRun {
 
     private final ManagedChannel channel;
     private final SocketDialer dialer;
+    private final Transport transport;
     private final EventLoop loop;
     private final Optional<Deadline> deadline;
     private final AgentErrors errors;
@@ -61,7 +63,8 @@ final class ConnectRun {
     private int dials;
     private int protocolErrors;
     private String lastFailure = "";
-    private volatile String story = "nothing was tried yet";
+    private final long begin = System.nanoTime();
+    private volatile String story;
     private @Nullable Future<?> redial;
 
     /**
@@ -71,16 +74,18 @@ final class ConnectRun {
     ConnectRun(
             ManagedChannel channel,
             SocketDialer dialer,
-            EventLoop loop,
+            Transport transport,
             Optional<Deadline> deadline,
             Duration patience,
             AgentErrors errors) {
         this.channel = channel;
         this.dialer = dialer;
-        this.loop = loop;
+        this.transport = transport;
+        this.loop = transport.loop();
         this.deadline = deadline;
         this.patience = patience;
         this.errors = errors;
+        this.story = transport + " was not dialled yet";
     }
 
     /** Completes on the event loop, exceptionally with a {@link VirtException}. */
@@ -186,8 +191,7 @@ final class ConnectRun {
         }
         if (AgentErrors.isProtocolError(error) && ++protocolErrors > PROTOCOL_ERRORS_FORGIVEN) {
             fail(new AgentException(
-                    "what answers at the agent's socket is not a Kata agent, as it does not speak HTTP/2: " + story,
-                    error));
+                    "what answers is not a Kata agent, as it does not speak the protocol of one: " + story, error));
         }
     }
 
@@ -229,7 +233,8 @@ final class ConnectRun {
     }
 
     private void tell() {
-        story = "connected " + dials + (dials == 1 ? " time" : " times")
+        long millis = (System.nanoTime() - begin) / 1_000_000;
+        story = transport + " was dialled " + dials + (dials == 1 ? " time" : " times") + " in " + millis + " ms"
                 + (lastFailure.isEmpty() ? "; the guest sent no answer yet" : "; last failure: " + lastFailure);
     }
 }

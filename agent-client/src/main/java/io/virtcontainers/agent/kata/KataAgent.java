@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.agent.kata;
 
-import io.netty.channel.EventLoop;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.ContainerStats;
 import io.virtcontainers.ExitStatus;
@@ -20,7 +19,6 @@ import io.virtcontainers.agent.kata.protocol.DestroySandboxRequest;
 import io.virtcontainers.agent.kata.protocol.HealthGrpc;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -39,8 +37,8 @@ final class KataAgent implements Agent {
     private final Consumer<KataAgent> onClose;
 
     /** @param callbacks where users' continuations run */
-    KataAgent(Path socket, EventLoop loop, Executor callbacks, Consumer<KataAgent> onClose) {
-        this.connection = new AgentConnection(socket, loop);
+    KataAgent(Transport transport, Executor callbacks, Consumer<KataAgent> onClose) {
+        this.connection = new AgentConnection(transport);
         this.containers = new ContainerCalls(connection);
         this.network = new NetworkCalls(connection);
         this.callbacks = callbacks;

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.agent.kata;
 
-import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.virtcontainers.AgentException;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.AgentConnector;
 import io.virtcontainers.spi.GuestChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -18,18 +17,15 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Holds the threads that all connections share: two event loops, and two for the users' callbacks, which may be slow; all
- * are daemons and start when needed.
+ * Makes the transport of each channel, and holds the threads that all connections share: {@link EventLoops}, and two for
+ * the users' callbacks, which may be slow; all are daemons and start when needed.
  */
 final class KataAgentConnector implements AgentConnector {
-    private static final int EVENT_LOOPS = 2;
     private static final int CALLBACK_THREADS = 2;
     private static final long CALLBACK_KEEP_ALIVE_SECONDS = 10;
-    private static final long CLOSE_SECONDS = 5;
     private static final int LONGEST_SOCKET_PATH = 107; // sun_path of unix(7), less the NUL
 
-    private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
-            EVENT_LOOPS, new DefaultThreadFactory("agent-io", true), NioIoHandler.newFactory());
+    private final EventLoops loops = new EventLoops();
     private final ThreadPoolExecutor callbacks;
     private final Set<KataAgent> agents = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
@@ -46,7 +42,7 @@ final class KataAgentConnector implements AgentConnector {
         callbacks.allowCoreThreadTimeOut(true);
     }
 
-    /** None: the guest's agent finds its port by name. */
+    /** None: the hypervisor knows the channel, and tells the agent. */
     @Override
     public List<String> kernelParameters() {
         return List.of();
@@ -54,18 +50,43 @@ final class KataAgentConnector implements AgentConnector {
 
     @Override
     public Agent connect(GuestChannel channel) {
-        KataAgent agent = new KataAgent(channel.unixSocket(), loops.next(), callbacks, agents::remove);
+        Optional<AgentException> problem = problem(channel);
+        // Where there is a problem, the transport only gives its name and never makes a socket.
+        KataAgent agent = new KataAgent(transport(channel, problem.isEmpty() && !closed), callbacks, agents::remove);
         agents.add(agent);
-        String path = channel.unixSocket().toString();
         if (closed) {
             agent.abort(new AgentException("the connector of the agent is closed"));
-        } else if (path.getBytes(StandardCharsets.UTF_8).length > LONGEST_SOCKET_PATH) {
-            agent.abort(new AgentException("the path of the agent's socket is longer than " + LONGEST_SOCKET_PATH
-                    + " bytes, which unix sockets do not allow; choose a shorter state directory: " + path));
+        } else if (problem.isPresent()) {
+            agent.abort(problem.get());
         } else {
             agent.start();
         }
         return agent;
+    }
+
+    private Transport transport(GuestChannel channel, boolean usable) {
+        if (channel instanceof GuestChannel.VirtioSerial port) {
+            return new VirtioSerialTransport(port.socket(), port.yamux(), loops.nio());
+        }
+        if (channel instanceof GuestChannel.Vsock vsock) {
+            return new VsockTransport(vsock, usable ? loops.epoll() : loops.nio());
+        }
+        GuestChannel.HybridVsock hybrid = (GuestChannel.HybridVsock) channel; // the last of the sealed kinds
+        return new HybridVsockTransport(hybrid.socket(), hybrid.port(), loops.nio());
+    }
+
+    private static Optional<AgentException> problem(GuestChannel channel) {
+        if (channel instanceof GuestChannel.VirtioSerial port) {
+            return problem(port.socket());
+        }
+        return channel instanceof GuestChannel.HybridVsock hybrid ? problem(hybrid.socket()) : VsockTransport.problem();
+    }
+
+    private static Optional<AgentException> problem(Path socket) {
+        return socket.toString().getBytes(StandardCharsets.UTF_8).length <= LONGEST_SOCKET_PATH
+                ? Optional.empty()
+                : Optional.of(new AgentException("the path of the agent's socket is longer than " + LONGEST_SOCKET_PATH
+                        + " bytes, which unix sockets do not allow; choose a shorter state directory: " + socket));
     }
 
     /** Also closes connections that were left open, then waits a few seconds at most for the threads. */
@@ -73,12 +94,7 @@ final class KataAgentConnector implements AgentConnector {
     public void close() {
         closed = true;
         agents.forEach(KataAgent::close);
-        try {
-            var unused =
-                    loops.shutdownGracefully(0, CLOSE_SECONDS, TimeUnit.SECONDS).await(CLOSE_SECONDS, TimeUnit.SECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        loops.close();
         callbacks.shutdown(); // after the loops: what they handed over still runs
     }
 }

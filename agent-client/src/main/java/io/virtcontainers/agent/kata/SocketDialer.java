@@ -5,7 +5,6 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFactory;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.socket.nio.NioDomainSocketChannel;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -15,19 +14,21 @@ import org.jspecify.annotations.Nullable;
  * peer that accepts and stays silent, so its owner must be able to. Thread-safe.
  */
 final class SocketDialer implements ChannelFactory<Channel> {
+    private final Transport transport;
     private final Consumer<Channel> onDial;
     private volatile @Nullable Channel last;
     private volatile boolean closed;
 
     /** @param onDial told of each new socket before it connects */
-    SocketDialer(Consumer<Channel> onDial) {
+    SocketDialer(Transport transport, Consumer<Channel> onDial) {
+        this.transport = transport;
         this.onDial = onDial;
     }
 
     @Override
     public Channel newChannel() {
-        Channel channel = new NioDomainSocketChannel();
-        channel.pipeline().addFirst(new Guard(), new Greeting());
+        Channel channel = transport.newSocket();
+        channel.pipeline().addFirst(new Guard());
         last = channel;
         onDial.accept(channel);
         return channel;

@@ -46,7 +46,7 @@ class AgentConnectTest {
     }
 
     private Agent connect() {
-        return connector.connect(new GuestChannel(socket()));
+        return connector.connect(new GuestChannel.VirtioSerial(socket(), false));
     }
 
     @Test
@@ -89,7 +89,7 @@ class AgentConnectTest {
             assertThatThrownBy(() -> agent.awaitReady(Deadline.after(Duration.ofMillis(300))))
                     .isInstanceOf(DeadlineExceededException.class)
                     .hasMessageContaining("the agent's first answer")
-                    .hasMessageContaining("connected 1 time; the guest sent no answer yet");
+                    .hasMessageContaining("virtio-serial port " + socket() + " was dialled 1 time in ");
         }
     }
 
@@ -97,7 +97,8 @@ class AgentConnectTest {
     void dialsAgainWhenNothingComes() throws Exception {
         var loops = new io.netty.channel.MultiThreadIoEventLoopGroup(1, io.netty.channel.nio.NioIoHandler.newFactory());
         try {
-            AgentConnection connection = new AgentConnection(socket(), (io.netty.channel.EventLoop) loops.next());
+            AgentConnection connection = new AgentConnection(
+                    new VirtioSerialTransport(socket(), false, (io.netty.channel.EventLoop) loops.next()));
             RawServer silent = RawServer.silent(socket());
             connection.start(Duration.ofMillis(300));
             await().until(() -> silent.accepted() == 1);
@@ -120,7 +121,7 @@ class AgentConnectTest {
             Agent agent = connect();
             assertThatThrownBy(() -> agent.awaitReady(Fixture.soon()))
                     .isInstanceOf(AgentException.class)
-                    .hasMessageContaining("does not speak HTTP/2");
+                    .hasMessageContaining("is not a Kata agent");
             assertThat(server.accepted()).isBetween(2, 10);
         }
     }
@@ -201,7 +202,7 @@ class AgentConnectTest {
 
     @Test
     void refusesAPathThatIsTooLongForASocket() {
-        Agent agent = connector.connect(new GuestChannel(directory.resolve("x".repeat(108))));
+        Agent agent = connector.connect(new GuestChannel.VirtioSerial(directory.resolve("x".repeat(108)), false));
         assertThatThrownBy(() -> agent.awaitReady(Fixture.soon()))
                 .isInstanceOf(AgentException.class)
                 .hasMessageContaining("107 bytes");
@@ -213,16 +214,17 @@ class AgentConnectTest {
             long before = openSockets();
             KataAgentConnector own = new KataAgentConnector();
             for (int i = 0; i < 5; i++) {
-                Agent agent = own.connect(new GuestChannel(socket()));
+                Agent agent = own.connect(new GuestChannel.VirtioSerial(socket(), false));
                 agent.awaitReady(Fixture.soon());
                 if (i != 0) {
                     agent.close(); // the first is left to the connector
                 }
             }
-            Agent waiting = own.connect(new GuestChannel(directory.resolve("missing.sock")));
+            Agent waiting = own.connect(new GuestChannel.VirtioSerial(directory.resolve("missing.sock"), false));
             own.close();
             assertThatThrownBy(() -> waiting.awaitReady(Fixture.soon())).hasMessageContaining("was closed");
-            assertThatThrownBy(() -> own.connect(new GuestChannel(socket())).awaitReady(Fixture.soon()))
+            assertThatThrownBy(() -> own.connect(new GuestChannel.VirtioSerial(socket(), false))
+                            .awaitReady(Fixture.soon()))
                     .hasMessageContaining("connector of the agent is closed");
             await().until(() -> openSockets() <= before);
         }

@@ -20,7 +20,7 @@ final class Fixture implements AutoCloseable {
     Fixture(Path directory) {
         socket = directory.resolve("agent.sock");
         server = new FakeAgentServer(socket);
-        agent = connector.connect(new GuestChannel(socket));
+        agent = connector.connect(new GuestChannel.VirtioSerial(socket, false));
         agent.awaitReady(soon());
     }
 

@@ -26,6 +26,14 @@ final class GuestInputs {
 
     private static final List<String> LATER_OPTIONAL = List.of("virtio_net");
 
+    /** Loaded by a guest that meets such a device, by the name of the list; a kernel may lack them. */
+    private static final Map<String, List<String>> ON_DEMAND = new TreeMap<>(Map.of(
+            "vsock", List.of("vmw_vsock_virtio_transport"),
+            "scsi", List.of("virtio_scsi", "sd_mod"),
+            "nvdimm", List.of("nfit", "nd_pmem", "virtio_pmem"),
+            "virtio-fs", List.of("virtiofs"),
+            "9p", List.of("9pnet_virtio", "9p")));
+
     private final Host host;
     private final Instant lookedAt;
     private final Deadline deadline;
@@ -91,6 +99,9 @@ final class GuestInputs {
         KernelModules kernelModules = KernelModules.open(release, modules, deadline);
         addModules(initrd, release, "boot", kernelModules.resolve(BOOT_MODULES, List.of()));
         addModules(initrd, release, "later", kernelModules.resolve(LATER_MODULES, LATER_OPTIONAL));
+        for (Map.Entry<String, List<String>> list : ON_DEMAND.entrySet()) {
+            addModules(initrd, release, list.getKey(), kernelModules.resolveApart(list.getValue()));
+        }
         addText(initrd, "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
         addText(initrd, "/etc/group", "root:x:0:\n");
         return initrd;

@@ -132,6 +132,14 @@ final class KernelModules {
         return result;
     }
 
+    /** As {@link #resolve}, but what is given here is given again: one list does not rely on another. */
+    List<Module> resolveApart(List<String> optional) throws IOException {
+        Set<String> before = Set.copyOf(given.keySet());
+        List<Module> result = resolve(List.of(), optional);
+        given.keySet().retainAll(before);
+        return result;
+    }
+
     private void addIfPresent(String name, Deque<String> path) throws IOException {
         for (String candidate : ALIASES.getOrDefault(name, List.of(name))) {
             if (builtIn.contains(candidate) || given.containsKey(candidate)) {

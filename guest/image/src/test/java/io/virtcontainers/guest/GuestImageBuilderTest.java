@@ -105,6 +105,20 @@ final class GuestImageBuilderTest {
     }
 
     @Test
+    void hasTheModulesOfRareDevicesInListsOfTheirOwn() throws IOException {
+        Map<String, byte[]> entries = entries(image().initrd());
+        String drivers = "/lib/modules/" + KernelBuilder.RELEASE + "/kernel/drivers/";
+        assertThat(text(entries, "/etc/virtcontainers/modules.vsock").lines())
+                .as("without what every guest has loaded")
+                .containsExactly(drivers + "vsock.ko", drivers + "vmw_vsock_virtio_transport.ko");
+        assertThat(text(entries, "/etc/virtcontainers/modules.nvdimm").lines())
+                .as("in order, without virtio_pmem, which this kernel lacks")
+                .containsExactly(drivers + "libnvdimm.ko", drivers + "nfit.ko", drivers + "nd_pmem.ko")
+                .allMatch(entries::containsKey);
+        assertThat(text(entries, "/etc/virtcontainers/modules.9p")).isEmpty();
+    }
+
+    @Test
     void isClosedToOtherUsersAndLeavesNoWorkBehind() throws IOException {
         GuestImage image = image();
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(image.kernel())))

@@ -60,6 +60,18 @@ final class KernelModulesTest {
     }
 
     @Test
+    void whatIsGivenApartIsGivenAgain() throws IOException {
+        write("kernel/common.ko", module(""));
+        write("kernel/shared.ko", module("common"));
+        write("kernel/a.ko", module("shared"));
+        write("kernel/b.ko", module("shared"));
+        KernelModules modules = open();
+        assertThat(names(modules.resolve(List.of("common"), List.of()))).containsExactly("common");
+        assertThat(names(modules.resolveApart(List.of("a", "missing")))).containsExactly("shared", "a");
+        assertThat(names(modules.resolveApart(List.of("b")))).containsExactly("shared", "b");
+    }
+
+    @Test
     void dashAndUnderscoreAreOne() throws IOException {
         write("kernel/snd-a.ko", module("snd_b"));
         write("kernel/snd-b.ko", module(""));

@@ -40,6 +40,11 @@ final class TestHost {
         module("libcrc32c", "", "softdep=pre: crc32c");
         module("erofs", "libcrc32c");
         module("overlay", "");
+        module("vsock", "");
+        module("vmw_vsock_virtio_transport", "vsock,virtio,virtio_ring");
+        module("libnvdimm", "");
+        module("nfit", "libnvdimm");
+        module("nd_pmem", "libnvdimm");
         Files.write(
                 root.resolve("crun"),
                 new ElfBuilder()

@@ -6,6 +6,7 @@ import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
 import java.nio.file.Files;
+import java.util.List;
 
 /** Attaches to a detached QEMU that runs already. */
 final class QemuAttachment {
@@ -22,7 +23,8 @@ final class QemuAttachment {
         ManagedProcess process = launcher.watch(identity.pid()).orElseThrow(() -> died(sandboxId, identity));
         try {
             // After the watch has begun: what is asked now is about the process that is watched.
-            if (!identity.isAlive() || !QemuProcesses.belongsTo(identity.pid(), files)) {
+            List<String> commandLine = QemuProcesses.commandLine(identity.pid());
+            if (!identity.isAlive() || !QemuProcesses.isOf(commandLine, files)) {
                 throw died(sandboxId, identity);
             }
             if (!Files.exists(files.controlSocket())) {
@@ -30,7 +32,9 @@ final class QemuAttachment {
                         + files.controlSocket() + ", so it was not launched as detached");
             }
             ControlSocket control = new ControlSocket(files.controlSocket(), loop);
-            return new QemuMachine(sandboxId, identity, process, control, files, true, loop);
+            AgentDevices devices = AgentDevices.of(commandLine);
+            AgentAccess agent = new AgentAccess(devices.channels(files, true), devices + ", as it was launched");
+            return new QemuMachine(sandboxId, identity, process, control, agent, true, loop);
         } catch (RuntimeException e) {
             process.close();
             throw e;

@@ -20,11 +20,8 @@ final class QemuCommandLine {
     /** Where {@link #BRIDGE} sits on bus 0. */
     static final int BRIDGE_SLOT = 0x02;
 
-    /** The slot of {@link #BRIDGE} that the agent's port occupies; the disks have 1 to 0x1e. */
-    private static final String SERIAL_SLOT = "1f";
-
-    /** The names under which the Kata agent looks for its ports, without their number. */
-    private static final String AGENT_PORT = "agent.channel.";
+    /** Where the agent's device is: in the last slot of {@link #BRIDGE}, as the disks have 1 to 0x1e. No I/O ports needed. */
+    static final String AGENT_PLACE = "bus=" + BRIDGE + ",addr=1f,disable-legacy=on";
 
     /** The limit of Linux on x86, which cuts off what is longer without a word. */
     private static final int MAX_KERNEL_COMMAND_LINE = 2047;
@@ -46,7 +43,7 @@ final class QemuCommandLine {
 
     private QemuCommandLine() {}
 
-    static List<String> of(QemuInstallation qemu, boolean kvm, VmConfig config) {
+    static List<String> of(QemuInstallation qemu, boolean kvm, VmConfig config, AgentDevices agent) {
         SandboxFiles files = new SandboxFiles(config.directory());
         List<String> line = new ArrayList<>();
         line.add(qemu.binary().toString());
@@ -69,9 +66,10 @@ final class QemuCommandLine {
         qemu.qboot().ifPresent(rom -> option(line, "-bios", rom.toString()));
         option(line, "-kernel", config.image().kernel().toAbsolutePath().toString());
         option(line, "-initrd", config.image().initrd().toAbsolutePath().toString());
-        option(line, "-append", kernelCommandLine(config));
+        option(line, "-append", kernelCommandLine(config, agent));
         addControl(line, files, config.detached());
-        addDevices(line, files.agentSockets(config.detached()));
+        addBridge(line);
+        line.addAll(agent.arguments(files, config.detached()));
         return List.copyOf(line);
     }
 
@@ -102,31 +100,20 @@ final class QemuCommandLine {
         }
     }
 
-    private static void addDevices(List<String> line, List<Path> agentSockets) {
+    private static void addBridge(List<String> line) {
+        // qboot opens no windows in bridges, and Linux opens none in a bridge with nothing behind: a disk plugged in
+        // later would get no addresses ("BAR 4: can't assign; no space"). The agent's device behind the bridge, of
+        // whichever kind, makes Linux open windows of 1 MiB, enough for every slot.
         // shpc=off: hotplug by ACPI, which every kernel has, and not by a driver that cloud kernels lack.
         option(
                 line,
                 "-device",
                 "pci-bridge,id=" + BRIDGE + ",bus=pcie.0,addr=" + slot(BRIDGE_SLOT) + ",chassis_nr=1,shpc=off");
-        // qboot opens no windows in bridges, and Linux opens none in a bridge with nothing behind: a disk plugged in
-        // later would get no addresses ("BAR 4: can't assign; no space"). The agent's ports behind the bridge make
-        // Linux open windows of 1 MiB, enough for every slot. disable-legacy: no I/O ports needed. max_ports: port 0
-        // is kept for a console by definition, the agent's begin at 1.
-        option(
-                line,
-                "-device",
-                "virtio-serial-pci,id=serial0,bus=" + BRIDGE + ",addr=" + SERIAL_SLOT + ",disable-legacy=on,max_ports="
-                        + (1 + agentSockets.size()));
-        for (int port = 0; port < agentSockets.size(); port++) {
-            String id = "agent" + port;
-            String socket = escape(agentSockets.get(port));
-            option(line, "-chardev", "socket,id=" + id + ",server=on,wait=off,path=" + socket);
-            option(line, "-device", "virtserialport,chardev=" + id + ",name=" + AGENT_PORT + port);
-        }
     }
 
-    private static String kernelCommandLine(VmConfig config) {
+    private static String kernelCommandLine(VmConfig config, AgentDevices agent) {
         List<String> words = new ArrayList<>(KERNEL_PARAMETERS);
+        words.addAll(agent.kernelParameters());
         words.addAll(config.kernelParameters());
         words.addAll(config.settings().kernelParameters());
         String text = String.join(" ", words);

@@ -27,21 +27,32 @@ final class QemuHypervisor implements Hypervisor {
     private static final Logger log = LoggerFactory.getLogger(QemuHypervisor.class);
     private static final long CLOSE_SECONDS = 5;
 
+    /** With 4 thousand million addresses, a second attempt is rare and a third means that something else is wrong. */
+    private static final int CID_ATTEMPTS = 5;
+
+    private static final String CID_TAKEN = "unable to set guest cid: Address already in use";
+
     // The first: it loads native code in another thread meanwhile.
     private final ProcessLauncher launcher = new ProcessLauncher();
     private final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
             1, new DefaultThreadFactory("virtcontainers-qemu", true), NioIoHandler.newFactory());
     private final QemuInstallations installations;
     private final Accelerators accelerators;
+    private final AgentChannels channels;
     private final QemuLaunch launch;
     private final QemuAttachment attachment;
     private final OrphanReaper reaper;
 
     QemuHypervisor(Path cacheDirectory) {
+        this(cacheDirectory, Path.of("/dev/vhost-vsock"));
+    }
+
+    QemuHypervisor(Path cacheDirectory, Path vhostVsock) {
         EventLoop loop = loops.next();
         HostFacts facts = new HostFacts(cacheDirectory);
         this.installations = new QemuInstallations(launcher, facts);
         this.accelerators = new Accelerators(Path.of("/dev/kvm"), new AcceleratorProbe(launcher), facts);
+        this.channels = new AgentChannels(vhostVsock);
         this.launch = new QemuLaunch(launcher, loop);
         this.attachment = new QemuAttachment(launcher, loop);
         this.reaper = new OrphanReaper(launcher);
@@ -52,22 +63,50 @@ final class QemuHypervisor implements Hypervisor {
         requireOpen("launch sandbox " + config.sandboxId());
         SandboxFiles files = new SandboxFiles(config.directory());
         files.requireShortSocketPaths();
+        AgentChannels.Choice channel = channels.choose(config.settings());
         QemuInstallation qemu = installations.find(config.settings().binary(), deadline);
         boolean kvm = accelerators.useKvm(config.settings().accelerator(), qemu, phases, deadline);
-        List<String> commandLine = QemuCommandLine.of(qemu, kvm, config);
         Phases.Phase phase = phases.begin("qemu.launch");
         try {
-            QemuMachine machine = launch.start(config, commandLine, files, deadline);
+            QemuMachine machine = start(qemu, kvm, config, channel, deadline);
             log.info(
-                    "qemu launched sandbox={} pid={} detached={} accelerator={} version={}",
+                    "qemu launched sandbox={} pid={} detached={} accelerator={} version={} agentChannel={}",
                     config.sandboxId(),
                     machine.process().pid(),
                     config.detached(),
                     kvm ? "kvm" : "tcg",
-                    qemu.version());
+                    qemu.version(),
+                    machine.agent());
             return machine;
         } finally {
             phase.close();
+        }
+    }
+
+    /** With another vsock address if the first is taken; only the kernel knows them all, and tells when it is too late. */
+    private QemuMachine start(
+            QemuInstallation qemu, boolean kvm, VmConfig config, AgentChannels.Choice channel, Deadline deadline) {
+        SandboxFiles files = new SandboxFiles(config.directory());
+        for (int attempt = 1; ; attempt++) {
+            AgentDevices devices = channel.devices();
+            List<String> commandLine = QemuCommandLine.of(qemu, kvm, config, devices);
+            AgentAccess agent =
+                    new AgentAccess(devices.channels(files, config.detached()), devices + ", as " + channel.reason());
+            try {
+                return launch.start(config, commandLine, agent, files, deadline);
+            } catch (HypervisorException e) {
+                if (!channel.vsock() || !e.diagnostics().hypervisorTail().contains(CID_TAKEN)) {
+                    throw e;
+                }
+                log.debug("vsock address taken sandbox={} attempt={} {}", config.sandboxId(), attempt, devices);
+                if (attempt == CID_ATTEMPTS) {
+                    throw new HypervisorException(
+                                    "no free vsock address: each of " + attempt + " at random is taken, the last was "
+                                            + devices + "; choose the agent channel VIRTIO_SERIAL",
+                                    e)
+                            .withDiagnostics(e.diagnostics());
+                }
+            }
         }
     }
 

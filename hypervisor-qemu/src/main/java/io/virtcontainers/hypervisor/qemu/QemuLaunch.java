@@ -35,7 +35,8 @@ final class QemuLaunch {
         this.loop = loop;
     }
 
-    QemuMachine start(VmConfig config, List<String> commandLine, SandboxFiles files, Deadline deadline) {
+    QemuMachine start(
+            VmConfig config, List<String> commandLine, AgentAccess agent, SandboxFiles files, Deadline deadline) {
         log.debug("qemu starts sandbox={} command={}", config.sandboxId(), commandLine);
         Sockets sockets = new Sockets(files, loop, deadline);
         try {
@@ -45,13 +46,13 @@ final class QemuLaunch {
                 HostProcess identity = HostProcess.find(process.pid())
                         .orElseThrow(() -> new HypervisorException(
                                 "QEMU ended as soon as it had started: " + ExitReason.lastWords(process.output())));
-                return new QemuMachine(config.sandboxId(), identity, process, sockets, files, config.detached(), loop);
+                return new QemuMachine(config.sandboxId(), identity, process, sockets, agent, config.detached(), loop);
             } catch (VirtException e) {
                 Diagnostics diagnostics = new Diagnostics(
                         "",
                         sockets.console(),
                         process.output(),
-                        sockets.events().last());
+                        agent.before(sockets.events().last()));
                 if (!process.killAndWait(KILL)) {
                     log.error("qemu survived SIGKILL sandbox={} pid={}", config.sandboxId(), process.pid());
                 }

@@ -32,7 +32,7 @@ final class QemuMachine implements VirtualMachine {
     private final HostProcess identity;
     private final ManagedProcess process;
     private final Link link;
-    private final List<GuestChannel> channels;
+    private final AgentAccess agent;
     private final boolean detached;
     private final EventLoop loop;
     private final Disks disks;
@@ -46,15 +46,14 @@ final class QemuMachine implements VirtualMachine {
             HostProcess identity,
             ManagedProcess process,
             Link link,
-            SandboxFiles files,
+            AgentAccess agent,
             boolean detached,
             EventLoop loop) {
         this.sandboxId = sandboxId;
         this.identity = identity;
         this.process = process;
         this.link = link;
-        this.channels =
-                files.agentSockets(detached).stream().map(GuestChannel::new).toList();
+        this.agent = agent;
         this.detached = detached;
         this.loop = loop;
         this.disks = new Disks(link);
@@ -86,9 +85,13 @@ final class QemuMachine implements VirtualMachine {
         return identity;
     }
 
+    AgentAccess agent() {
+        return agent;
+    }
+
     @Override
     public List<GuestChannel> channels() {
-        return channels;
+        return agent.channels();
     }
 
     @Override
@@ -126,7 +129,7 @@ final class QemuMachine implements VirtualMachine {
     @Override
     public Diagnostics diagnostics() {
         return new Diagnostics(
-                "", link.console(), process.output(), link.events().last());
+                "", link.console(), process.output(), agent.before(link.events().last()));
     }
 
     /** Asks over QMP, then sends SIGTERM, then SIGKILL; an interrupt leads to SIGKILL at once. */

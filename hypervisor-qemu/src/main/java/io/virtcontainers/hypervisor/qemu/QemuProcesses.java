@@ -19,15 +19,23 @@ final class QemuProcesses {
 
     /** Whether the process that has this pid now is the sandbox's; a dead one that is not yet collected is not. */
     static boolean belongsTo(long pid, SandboxFiles files) {
+        return isOf(commandLine(pid), files);
+    }
+
+    /** The arguments of a process, empty if there is none or it is dead. */
+    static List<String> commandLine(long pid) {
         try (InputStream file = Files.newInputStream(Path.of("/proc", Long.toString(pid), "cmdline"))) {
             String text = new String(file.readNBytes(MAX_COMMAND_LINE), StandardCharsets.UTF_8);
-            List<String> arguments = List.of(text.split("\0", -1));
-            int at = arguments.indexOf("-pidfile");
-            return at > 0
-                    && at + 1 < arguments.size()
-                    && arguments.get(at + 1).equals(files.pidFile().toString());
+            return List.of(text.split("\0", -1));
         } catch (IOException e) {
-            return false;
+            return List.of();
         }
+    }
+
+    static boolean isOf(List<String> commandLine, SandboxFiles files) {
+        int at = commandLine.indexOf("-pidfile");
+        return at > 0
+                && at + 1 < commandLine.size()
+                && commandLine.get(at + 1).equals(files.pidFile().toString());
     }
 }

@@ -126,7 +126,7 @@ class DetachedMachineVmTest {
 
         VirtualMachine machine = attach(qemu);
         // The guest writes more to its console, which nobody has, than any buffer takes, and answers after that.
-        assertThat(TestGuest.echo(machine.channels().get(0).unixSocket())).isEqualTo("hello");
+        assertThat(TestGuest.echo(machine.channels().get(0))).isEqualTo("hello");
         assertThat(machine.isPaused(seconds(5))).isFalse();
         machine.pause(seconds(5));
         machine.pause(seconds(5));
@@ -151,7 +151,7 @@ class DetachedMachineVmTest {
     @Test
     void hasEightPortsForTheAgent() {
         VirtualMachine machine = launch("ports");
-        assertThat(machine.channels()).hasSize(8).allMatch(channel -> Files.exists(channel.unixSocket()));
+        assertThat(machine.channels()).hasSize(8).allMatch(channel -> Files.exists(TestGuest.socket(channel)));
         assertThat(attach(machine.process()).channels()).isEqualTo(machine.channels());
         List<String> ports =
                 IntStream.range(0, 8).mapToObj(port -> "agent.channel." + port).toList();

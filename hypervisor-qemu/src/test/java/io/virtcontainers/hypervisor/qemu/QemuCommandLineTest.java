@@ -44,11 +44,15 @@ class QemuCommandLineTest {
                 List.of("agent.log=debug"));
     }
 
+    private List<String> line(boolean kvm, VmConfig config) {
+        return QemuCommandLine.of(qemu, kvm, config, new AgentDevices.Serial(false));
+    }
+
     @Test
     void isTheTunedRecipe() {
         HypervisorConfig settings =
                 HypervisorConfig.builder().kernelParameters("user=1", "panic=5").build();
-        assertThat(String.join("\n", QemuCommandLine.of(qemu, false, config("/run/vc/demo", settings))))
+        assertThat(String.join("\n", line(false, config("/run/vc/demo", settings))))
                 .isEqualTo("""
                         /usr/bin/qemu
                         -name
@@ -100,7 +104,7 @@ class QemuCommandLineTest {
 
     @Test
     void aDetachedMachineHasASecondMonitorAndEightPorts() {
-        List<String> line = QemuCommandLine.of(qemu, false, config("/run/vc/d", true, HypervisorConfig.defaults()));
+        List<String> line = line(false, config("/run/vc/d", true, HypervisorConfig.defaults()));
         assertThat(line)
                 .containsSubsequence(
                         "socket,id=control,server=on,wait=off,path=/run/vc/d/control.sock",
@@ -117,20 +121,20 @@ class QemuCommandLineTest {
 
     @Test
     void withKvmTheGuestHasTheHostsProcessor() {
-        List<String> line = QemuCommandLine.of(qemu, true, config("/run/vc/demo", HypervisorConfig.defaults()));
+        List<String> line = line(true, config("/run/vc/demo", HypervisorConfig.defaults()));
         assertThat(line).containsSubsequence("-accel", "kvm", "-cpu", "host").doesNotContain("tcg");
     }
 
     @Test
     void withoutQbootTheDefaultFirmwareIsUsed() throws Exception {
         Files.delete(firmware.resolve("qboot.rom"));
-        assertThat(QemuCommandLine.of(qemu, false, config("/run/vc/demo", HypervisorConfig.defaults())))
+        assertThat(line(false, config("/run/vc/demo", HypervisorConfig.defaults())))
                 .doesNotContain("-bios");
     }
 
     @Test
     void commasInPathsAreDoubledWhereQemuSplitsAtThem() {
-        List<String> line = QemuCommandLine.of(qemu, false, config("/run/a,b", HypervisorConfig.defaults()));
+        List<String> line = line(false, config("/run/a,b", HypervisorConfig.defaults()));
         assertThat(line)
                 .contains("socket,id=qmp,server=off,path=/run/a,,b/qmp.sock")
                 .contains("socket,id=console,server=off,path=/run/a,,b/console.sock")
@@ -142,7 +146,7 @@ class QemuCommandLineTest {
     void aKernelCommandLineThatLinuxWouldCutOffIsRefused() {
         HypervisorConfig settings =
                 HypervisorConfig.builder().kernelParameters("x".repeat(2000)).build();
-        assertThatThrownBy(() -> QemuCommandLine.of(qemu, false, config("/run/vc/demo", settings)))
+        assertThatThrownBy(() -> line(false, config("/run/vc/demo", settings)))
                 .isInstanceOf(InvalidConfigException.class)
                 .hasMessageContaining("2047");
     }

@@ -98,6 +98,7 @@ class QemuLaunchVmTest {
                 c.detached(),
                 HypervisorConfig.builder()
                         .accelerator(c.settings().accelerator())
+                        .agentChannel(c.settings().agentChannel())
                         .binary(binary)
                         .build(),
                 c.image(),

@@ -146,7 +146,7 @@ class QemuMachineVmTest {
     void theAgentsPortCarriesBytesBothWays() throws IOException {
         VirtualMachine machine = launch("echo");
         // Written before the guest is up: it waits for it.
-        assertThat(TestGuest.echo(machine.channels().get(0).unixSocket())).isEqualTo("hello");
+        assertThat(TestGuest.echo(machine.channels().get(0))).isEqualTo("hello");
         machine.stop(seconds(10));
     }
 

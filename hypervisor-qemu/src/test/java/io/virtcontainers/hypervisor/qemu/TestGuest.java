@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.virtcontainers.Accelerator;
+import io.virtcontainers.AgentChannel;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
@@ -146,15 +148,22 @@ final class TestGuest {
                 1,
                 MemorySize.mib(128),
                 detached,
-                HypervisorConfig.builder().accelerator(Accelerator.TCG).build(),
+                HypervisorConfig.builder()
+                        .accelerator(Accelerator.TCG)
+                        .agentChannel(AgentChannel.VIRTIO_SERIAL)
+                        .build(),
                 image,
                 test.isEmpty() ? List.of() : List.of("test=" + test));
     }
 
+    static Path socket(GuestChannel channel) {
+        return ((GuestChannel.VirtioSerial) channel).socket();
+    }
+
     /** Sends five bytes to a guest that answers them, which may be booting yet. */
-    static String echo(Path socket) throws IOException {
+    static String echo(GuestChannel agent) throws IOException {
         try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            channel.connect(UnixDomainSocketAddress.of(socket));
+            channel.connect(UnixDomainSocketAddress.of(socket(agent)));
             channel.write(ByteBuffer.wrap("hello".getBytes(StandardCharsets.UTF_8)));
             ByteBuffer answer = ByteBuffer.allocate(5);
             while (answer.hasRemaining() && channel.read(answer) >= 0) {}

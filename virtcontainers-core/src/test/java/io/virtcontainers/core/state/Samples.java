@@ -2,6 +2,7 @@
 package io.virtcontainers.core.state;
 
 import io.virtcontainers.Accelerator;
+import io.virtcontainers.AgentChannel;
 import io.virtcontainers.Capabilities;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestPath;
@@ -29,6 +30,7 @@ import java.util.OptionalLong;
 final class Samples {
     private static final Map<Class<?>, Object> VALUES = Map.ofEntries(
             Map.entry(Accelerator.class, Accelerator.TCG),
+            Map.entry(AgentChannel.class, AgentChannel.VSOCK),
             Map.entry(RootFs.class, RootFs.image(Path.of("relative/image.erofs"))),
             Map.entry(Path.class, Path.of("some/where")),
             Map.entry(GuestPath.class, GuestPath.of("/in/side")),
