@@ -65,6 +65,8 @@ pub trait Port: Send {
 pub struct Channel<P> {
     port: P,
     input: BytesMut,
+    /// Where a read puts its bytes: a port gives 4 KiB at most, too few to clear 64 KiB for.
+    scratch: Box<[u8]>,
 }
 
 impl<P: Port> Channel<P> {
@@ -72,6 +74,7 @@ impl<P: Port> Channel<P> {
         Channel {
             port,
             input: BytesMut::new(),
+            scratch: vec![0; READ_SIZE].into_boxed_slice(),
         }
     }
 
@@ -102,14 +105,10 @@ impl<P: Port> Channel<P> {
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let used = self.input.len();
-        self.input.resize(used + READ_SIZE, 0);
-        let result = self.port.poll_read(cx, &mut self.input[used..]);
-        let count = match &result {
-            Poll::Ready(Ok(count)) => (*count).min(READ_SIZE),
-            _ => 0,
-        };
-        self.input.truncate(used + count);
+        let result = self.port.poll_read(cx, &mut self.scratch);
+        if let Poll::Ready(Ok(count)) = result {
+            self.input.extend_from_slice(&self.scratch[..count]);
+        }
         result
     }
 }

@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 
 /**
  * Boot: from the exec of QEMU to the agent's first reply, the library against a bare script that starts the same QEMU and
- * waits for the same reply, in turn in one run. Usage: {@code bin/bench [PAIRS]}. Writes {@code
+ * waits for the same reply, in turn in one run. Usage: {@code bin/bench boot [PAIRS]}. Writes {@code
  * benchmarks/target/boot.json} and prints both medians and the ratio.
  */
 public final class BootBenchmark {
