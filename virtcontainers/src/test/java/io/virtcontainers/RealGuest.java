@@ -70,12 +70,12 @@ final class RealGuest implements AutoCloseable {
 
     /** The socket of a channel, for somebody who stands between. */
     Path socket(int channel) {
-        return machine.channels().get(channel).unixSocket();
+        return ((GuestChannel.VirtioSerial) machine.channels().get(channel)).socket();
     }
 
     /** Connects to a socket that leads to one of the channels, without waiting. */
     Agent connect(Path socket) {
-        return agents.connect(new GuestChannel(socket));
+        return agents.connect(new GuestChannel.VirtioSerial(socket, /* yamux= */ false));
     }
 
     Path directory() {
