@@ -20,6 +20,9 @@
 //! A GOAWAY frame is left out. It says that its host will leave, which the port tells as well; and
 //! h2 0.3.13 fails an assertion, the agent's end, when one comes behind a call not yet accepted.
 //!
+//! A host cannot see that its connection has ended here, as the port stays open, and would wait for
+//! answers that never come. So it is sent what no frame may begin with, and has to hang up.
+//!
 //! Given up: a preface that falls into the missing payload of a cut frame is taken as that payload
 //! when no end-of-file was seen. `STALL` heals this: no byte for so long inside a frame means that
 //! the rest will never come; the client then has to connect again.
@@ -46,6 +49,10 @@ pub const GREETING: usize = 24;
 pub const GRACE: Duration = Duration::from_secs(1);
 
 const FRAME_HEADER: usize = 9;
+/// The longest frame of a host that did not ask for longer ones (RFC 9113, 6.5.2).
+const HOST_FRAME: usize = 16 << 10;
+/// Announces a frame that is too long for everybody, even from behind a frame that was cut.
+const EXPULSION: [u8; HOST_FRAME + FRAME_HEADER] = [0xff; HOST_FRAME + FRAME_HEADER];
 const FRAME_TYPE: usize = 3;
 const GOAWAY: u8 = 7;
 const READ_SIZE: usize = 64 * 1024;
@@ -90,6 +97,7 @@ impl<P: Port> Channel<P> {
                     payload: 0,
                     dropping: false,
                     ended: false,
+                    stalled: false,
                     stall: None,
                     stalling: false,
                     interrupted: false,
@@ -156,6 +164,8 @@ pub struct Connection<'a, P> {
     /// Whether the present frame is left out.
     dropping: bool,
     ended: bool,
+    /// Whether it ended because a frame was not completed.
+    stalled: bool,
     stall: Option<Pin<Box<Sleep>>>,
     stalling: bool,
     /// Whether an end-of-file was read, in doubt, since the last byte.
@@ -189,6 +199,16 @@ impl<P: Port> Connection<'_, P> {
             self.vetted = count;
         }
         count > 0
+    }
+
+    /// Makes the host hang up, if the connection ended for another reason than that it left.
+    pub async fn expel(&mut self) {
+        if self.ended && !self.stalled {
+            return;
+        }
+        self.output.extend_from_slice(&EXPULSION);
+        // It may have left meanwhile.
+        let _ = poll_fn(|cx| self.poll_drain(cx)).await;
     }
 
     fn inside_frame(&self) -> bool {
@@ -327,6 +347,7 @@ impl<P: Port> AsyncRead for Connection<'_, P> {
                     warning!("channel: frame not completed for {STALL:?}, connection dropped");
                     this.channel.input.clear();
                     this.ended = true;
+                    this.stalled = true;
                 }
             }
         }

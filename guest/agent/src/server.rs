@@ -39,12 +39,13 @@ const MAX_BODIES: usize = 64 << 20;
 pub async fn serve<P: Port, S: Service>(port: P, service: Arc<S>) -> io::Result<Infallible> {
     let mut channel = Channel::new(port);
     loop {
-        let connection = channel.next_connection().await?;
+        let mut connection = channel.next_connection().await?;
         debug!("channel: connected");
-        match serve_connection(connection, &service).await {
+        match serve_connection(&mut connection, &service).await {
             Ok(()) => debug!("channel: disconnected"),
             Err(error) => info!("channel: connection dropped: {error}"),
         }
+        connection.expel().await;
     }
 }
 
@@ -58,7 +59,7 @@ pub async fn serve_once<P: Port, S: Service>(port: P, service: Arc<S>) -> io::Re
 }
 
 async fn serve_connection<P: Port, S: Service>(
-    mut connection: Connection<'_, P>,
+    connection: &mut Connection<'_, P>,
     service: &Arc<S>,
 ) -> std::result::Result<(), h2::Error> {
     let mut http = h2::server::Builder::new()
@@ -67,7 +68,7 @@ async fn serve_connection<P: Port, S: Service>(
         .max_frame_size(MAX_FRAME)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .handshake::<_, Frame>(&mut connection)
+        .handshake::<_, Frame>(connection)
         .await?;
     let bodies = Arc::new(AtomicUsize::new(0));
     let mut calls = JoinSet::new();

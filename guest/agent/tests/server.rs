@@ -227,6 +227,23 @@ async fn a_protocol_error_costs_one_connection_only() {
     check(&Client::over(host.connect()).await).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_host_whose_connection_was_given_up_is_made_to_hang_up() {
+    let host = serve();
+    // Neither a frame that is never completed nor one that is illegal leaves the host in silence.
+    for bad in [&[0, 1, 0, 0, 0, 0, 0, 0, 1, 1][..], &[0; 9]] {
+        let mut stream = host.connect();
+        shake_hands(&mut stream).await;
+        stream.write_all(bad).await.unwrap();
+        let mut seen = Vec::new();
+        // Behind what may be the rest of the longest frame comes one that is too long.
+        while !seen.ends_with(&[0xff; (16 << 10) + 9]) {
+            let read = tokio::io::AsyncReadExt::read_buf(&mut stream, &mut seen).await;
+            assert_ne!(read.unwrap(), 0);
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_first_frame_is_the_one_that_clients_look_for() {
     let mut stream = serve().connect();
