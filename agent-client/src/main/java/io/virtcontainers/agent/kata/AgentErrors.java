@@ -32,6 +32,8 @@ final class AgentErrors {
     static final String EXECUTABLE_NOT_PERMITTED = "executable-not-permitted";
 
     /** In gRPC's text for a connection that its peer ended with an error. */
+    private static final String IO_EXCEPTION = "io exception";
+
     private static final String GOAWAY = "GOAWAY";
 
     private static final int NOT_FOUND_EXIT_CODE = 127;
@@ -143,7 +145,11 @@ final class AgentErrors {
         String description = answer.getStatus().getDescription();
         Throwable cause = answer.getStatus().getCause();
         String text = description == null ? "no reason given" : description;
-        return GuestData.shown(cause == null || cause.getMessage() == null ? text : text + ": " + cause.getMessage());
+        if (cause == null || cause.getMessage() == null) {
+            return GuestData.shown(text);
+        }
+        // Of an I/O error gRPC only tells the handlers of its pipeline, which help nobody.
+        return GuestData.shown(text.startsWith(IO_EXCEPTION) ? cause.getMessage() : text + ": " + cause.getMessage());
     }
 
     static Throwable unwrap(Throwable error) {

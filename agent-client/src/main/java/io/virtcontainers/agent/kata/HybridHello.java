@@ -60,13 +60,13 @@ final class HybridHello extends ByteToMessageDecoder {
                 fail(
                         context,
                         new ProtocolException("the hypervisor's answer to CONNECT is longer than " + LONGEST_LINE
-                                + " bytes: " + shown(in, LONGEST_LINE)));
+                                + " bytes: " + GuestData.shown(text(in, LONGEST_LINE))));
             }
             return;
         }
-        String line = shown(in, length);
+        String line = text(in, length);
         if (!line.startsWith("OK ")) {
-            fail(context, new IOException("the hypervisor answered CONNECT with \"" + line + '"'));
+            fail(context, new IOException("the hypervisor answered CONNECT with \"" + GuestData.shown(line) + '"'));
             return;
         }
         in.skipBytes(length + 1);
@@ -75,8 +75,8 @@ final class HybridHello extends ByteToMessageDecoder {
         context.pipeline().remove(this); // hands on what follows
     }
 
-    private static String shown(ByteBuf in, int length) {
-        return GuestData.shown(in.toString(in.readerIndex(), length, StandardCharsets.US_ASCII));
+    private static String text(ByteBuf in, int length) {
+        return in.toString(in.readerIndex(), length, StandardCharsets.US_ASCII);
     }
 
     private void late(ChannelHandlerContext context) {
@@ -91,13 +91,27 @@ final class HybridHello extends ByteToMessageDecoder {
         }
     }
 
+    /** A hypervisor that closes before it has read all of CONNECT resets the connection. */
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable error) {
+        if (connected || !(error instanceof IOException)) {
+            context.fireExceptionCaught(error);
+        } else {
+            closed(context);
+        }
+    }
+
     @Override
     public void channelInactive(ChannelHandlerContext context) throws Exception {
+        closed(context);
+        super.channelInactive(context);
+    }
+
+    private void closed(ChannelHandlerContext context) {
         fail(
                 context,
                 new IOException("the hypervisor closed the connection instead of answering CONNECT, as it does while"
                         + " nothing listens on port " + Integer.toUnsignedString(port) + " in the guest"));
-        super.channelInactive(context);
     }
 
     @Override

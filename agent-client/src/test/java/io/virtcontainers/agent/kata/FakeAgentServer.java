@@ -14,6 +14,7 @@ import io.grpc.netty.NettyServerBuilder;
 import io.grpc.stub.ServerCalls;
 import io.grpc.stub.StreamObserver;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoopGroup;
@@ -42,6 +43,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
+import java.util.function.Function;
 
 /** An agent that does what a test tells it: gRPC over a unix socket, answers scripted by method. */
 final class FakeAgentServer implements AutoCloseable {
@@ -55,11 +57,18 @@ final class FakeAgentServer implements AutoCloseable {
     private final ExecutorService handlers =
             Executors.newCachedThreadPool(new DefaultThreadFactory("fake-agent", true));
     private final Queue<Channel> connections = new ConcurrentLinkedQueue<>();
+    private final Function<byte[], ChannelHandler> front;
     private volatile byte[] rest = {};
     private Server server;
 
     FakeAgentServer(Path socket) {
+        this(socket, GreetingReply::new);
+    }
+
+    /** @param front the agent's side of a transport, with what an earlier connection left behind */
+    FakeAgentServer(Path socket, Function<byte[], ChannelHandler> front) {
         this.socket = socket;
+        this.front = front;
         answer(
                 HealthGrpc.getCheckMethod(),
                 HealthCheckResponse.newBuilder()
@@ -100,7 +109,7 @@ final class FakeAgentServer implements AutoCloseable {
             public void channelRead(ChannelHandlerContext context, Object accepted) {
                 Channel connection = (Channel) accepted;
                 connections.add(connection);
-                connection.pipeline().addFirst(new GreetingReply(rest));
+                connection.pipeline().addFirst(front.apply(rest));
                 context.fireChannelRead(accepted);
             }
         });

@@ -49,6 +49,11 @@ final class RawServer implements AutoCloseable {
         });
     }
 
+    /** Sends a text at once. */
+    static RawServer talking(Path socket, String text) throws IOException {
+        return new RawServer(socket, client -> client.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8))));
+    }
+
     static RawServer closing(Path socket) throws IOException {
         return new RawServer(socket, SocketChannel::close);
     }

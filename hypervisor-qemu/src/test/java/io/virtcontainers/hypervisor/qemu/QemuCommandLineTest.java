@@ -120,6 +120,50 @@ class QemuCommandLineTest {
     }
 
     @Test
+    void yamuxHasTheSamePortsAndTellsTheAgentToUseThem() {
+        List<String> line = QemuCommandLine.of(
+                qemu, false, config("/run/vc/d", HypervisorConfig.defaults()), new AgentDevices.Serial(true));
+        assertThat(line)
+                .containsSubsequence(
+                        "virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,disable-legacy=on,max_ports=2",
+                        "socket,id=yamux0,server=on,wait=off,path=/run/vc/d/agent.sock",
+                        "virtserialport,chardev=yamux0,name=agent.channel.0")
+                .anyMatch(word -> word.endsWith(" panic=-1 agent.use_vsock=false agent.log=debug"));
+        assertThat(AgentDevices.of(line)).isEqualTo(new AgentDevices.Serial(true));
+    }
+
+    @Test
+    void vsockTakesThePlaceOfTheSerialPortsBehindTheBridge() {
+        for (boolean detached : new boolean[] {false, true}) {
+            List<String> line = QemuCommandLine.of(
+                    qemu,
+                    false,
+                    config("/run/vc/d", detached, HypervisorConfig.defaults()),
+                    new AgentDevices.Vsock(-2));
+            assertThat(line)
+                    .contains(
+                            "vhost-vsock-pci,id=vsock0,bus=pci-bridge-0,addr=1f,disable-legacy=on,guest-cid=4294967294")
+                    .anyMatch(word -> word.endsWith(" panic=-1 agent.use_vsock=true agent.log=debug"))
+                    .noneMatch(word -> word.contains("serial0") || word.contains("agent.sock"));
+            assertThat(AgentDevices.of(line)).isEqualTo(new AgentDevices.Vsock(-2));
+        }
+    }
+
+    @Test
+    void whatTheAgentsDevicesAreIsReadFromTheCommandLine() {
+        List<String> line = line(false, config("/run/vc/d", HypervisorConfig.defaults()));
+        assertThat(AgentDevices.of(line)).isEqualTo(new AgentDevices.Serial(false));
+    }
+
+    @Test
+    void aVsockAddressIsNoneOfTheReservedOnes() {
+        assertThat(java.util.stream.Stream.generate(AgentDevices.Vsock::random).limit(1000))
+                .allSatisfy(device ->
+                        assertThat(Integer.toUnsignedLong(device.cid())).isBetween(3L, 0xffff_fffeL))
+                .doesNotHaveDuplicates();
+    }
+
+    @Test
     void withKvmTheGuestHasTheHostsProcessor() {
         List<String> line = line(true, config("/run/vc/demo", HypervisorConfig.defaults()));
         assertThat(line).containsSubsequence("-accel", "kvm", "-cpu", "host").doesNotContain("tcg");

@@ -17,7 +17,7 @@ final class YamuxDecoder extends ByteToMessageDecoder {
 
     @Override
     protected void decode(ChannelHandlerContext context, ByteBuf in, List<Object> out) {
-        if (failed) {
+        if (failed || !context.channel().isOpen()) { // the stream may have closed it for the frame before
             in.skipBytes(in.readableBytes());
         } else if (payload > 0) {
             int piece = (int) Math.min(payload, in.readableBytes());

@@ -56,7 +56,11 @@ final class YamuxStream extends ChannelDuplexHandler {
     private boolean pingUnanswered;
 
     YamuxStream() {
-        this((ThreadLocalRandom.current().nextInt() & Integer.MAX_VALUE) | 1); // odd: a client's
+        this(number());
+    }
+
+    static int number() {
+        return (ThreadLocalRandom.current().nextInt() & Integer.MAX_VALUE) | 1; // odd: a client's
     }
 
     YamuxStream(int stream) {
