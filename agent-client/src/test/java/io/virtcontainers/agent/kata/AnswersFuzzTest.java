@@ -15,6 +15,7 @@ import io.virtcontainers.GuestInterface;
 import io.virtcontainers.GuestRoute;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.VirtException;
+import io.virtcontainers.agent.kata.protocol.GuestDetailsResponse;
 import io.virtcontainers.agent.kata.protocol.Interfaces;
 import io.virtcontainers.agent.kata.protocol.ListProcessesResponse;
 import io.virtcontainers.agent.kata.protocol.Routes;
@@ -50,7 +51,7 @@ class AnswersFuzzTest {
     }
 
     private static void read(int choice, byte[] message) throws InvalidProtocolBufferException {
-        switch (Math.floorMod(choice, 7)) {
+        switch (Math.floorMod(choice, 8)) {
             case 0 -> assertPlausible(StatsMessages.read(StatsContainerResponse.parseFrom(message)));
             case 1 ->
                 NetworkMessages.readInterfaces(Interfaces.parseFrom(message).getInterfacesList())
@@ -67,6 +68,11 @@ class AnswersFuzzTest {
                 ByteString table = ListProcessesResponse.parseFrom(message).getProcessList();
                 assertThat(ProcessLists.table(table).replaceAll("[\n\t]", "")).doesNotContainPattern(UNPRINTABLE);
             }
+            case 6 ->
+                assertThat(SandboxMessages.read(GuestDetailsResponse.parseFrom(message))
+                                .agentVersion())
+                        .hasSizeLessThan(256)
+                        .doesNotContainPattern(UNPRINTABLE);
             default -> {
                 ProcessCalls calls = new ProcessCalls(null, "web", "shell");
                 WaitProcessResponse answer = WaitProcessResponse.parseFrom(message);
