@@ -37,8 +37,7 @@ final class RealAgentSession implements AgentSession {
         Agent agent = agents.connect(
                 machine.channels().get(Math.min(channel, machine.channels().size() - 1)));
         // As the engine does it: nobody waits for the agent of a machine that has died.
-        var unused =
-                machine.onExit().thenAccept(how -> agent.abort(new VmDiedException(how + machine.diagnostics())));
+        var unused = machine.onExit().thenAccept(how -> agent.abort(new VmDiedException(how + machine.diagnostics())));
         return agent;
     }
 
