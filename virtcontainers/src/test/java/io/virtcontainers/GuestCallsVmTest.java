@@ -46,13 +46,16 @@ class GuestCallsVmTest {
     private static final GuestStorage HUGE = new GuestStorage(
             "ephemeral", "nodev", "hugetlbfs", List.of("pagesize=2M", "size=4M"), SANDBOX.resolve("huge"));
 
+    private Path busybox = Path.of("/set-by-boot");
     private AgentSession session;
     private Agent agent;
     private int count;
 
     @BeforeAll
     void boot(@TempDir Path directory) throws IOException {
-        Path rootfs = RealBackends.rootfsImage(BusyboxRootFs.create(directory.resolve("busybox")));
+        Path tree = BusyboxRootFs.create(directory.resolve("busybox"));
+        busybox = tree.resolve("bin/busybox");
+        Path rootfs = RealBackends.rootfsImage(tree);
         session = new RealAgentSession(Files.createTempDirectory("vct"), rootfs);
         agent = session.connect(0);
         agent.awaitReady(soon());
@@ -124,7 +127,7 @@ class GuestCallsVmTest {
         assertThat(seen)
                 .contains("nameserver 192.0.2.1\nsearch example.org\nthe-host\n1770\n707\n")
                 .containsPattern("tmpfs /memory tmpfs .*size=1024k,mode=1770")
-                .containsPattern("/huge hugetlbfs .*pagesize=2M,size=4M")
+                .containsPattern("/huge hugetlbfs .*pagesize=2M,size=4194304")
                 .containsPattern("HugePages_Total: +2\n");
         // The same storage once more, for a container: it is the same mount.
         assertThat(output(List.of(MEMORY), List.of(), "", "cat /memory/file", bind(MEMORY)))
@@ -205,10 +208,31 @@ class GuestCallsVmTest {
     @Test
     @Order(9)
     void containersShareThePidNamespaceOfTheSandbox() throws Exception {
-        assertThat(output(List.of(), List.of(), "", "cat /proc/1/comm")).isEqualTo("cat\n");
+        assertThat(output(List.of(), List.of(), "", "cat /proc/1/cmdline")).startsWith("cat\0");
         ContainerConfig shared =
-                config("", "cat /proc/1/comm").sharedPidNamespace(true).build();
-        assertThat(output(shared, List.of(), List.of())).startsWith("virtcontainers");
+                config("", "cat /proc/1/cmdline").sharedPidNamespace(true).build();
+        assertThat(output(shared, List.of(), List.of())).startsWith("virtcontainers-pause");
+    }
+
+    /** The agent's directory has no shell: busybox is the hook, and the name of its file says what it does. */
+    @Test
+    @Order(10)
+    void aHookThatFailsPreventsTheCreationOfAContainer() throws Exception {
+        GuestPath hooks = GuestPath.of("/run/kata-containers/hooks");
+        GuestSandbox hooked = new GuestSandbox("s", "s", List.of(), List.of(), false, Optional.of(hooks), List.of());
+        agent.destroySandbox(soon());
+        agent.copyFile(busybox, hooks.resolve("prestart").resolve("true"), soon());
+        agent.createSandbox(hooked, soon());
+        assertThat(output(List.of(), List.of(), "", "echo started")).isEqualTo("started\n");
+        agent.destroySandbox(soon());
+        agent.copyFile(busybox, hooks.resolve("prestart").resolve("false"), soon());
+        agent.createSandbox(hooked, soon());
+        ContainerConfig config = config("", "echo started").build();
+        String disk = session.plugRootfs("hooked");
+        assertThatThrownBy(() -> agent.createContainer(config, disk, soon()))
+                .isInstanceOf(VirtException.class)
+                .hasMessageContaining("prestart/false");
+        session.unplugRootfs("hooked");
     }
 
     private static String bind(GuestStorage storage) {
