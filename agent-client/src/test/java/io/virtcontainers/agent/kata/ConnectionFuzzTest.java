@@ -21,7 +21,7 @@ import org.junit.jupiter.api.AfterAll;
  * socket. Runs over the committed inputs; fuzzes if JAZZER_FUZZ=1 is in the environment.
  */
 class ConnectionFuzzTest {
-    private static final Duration SHORT = Duration.ofMillis(40);
+    private static final Duration SHORT = Duration.ofMillis(15);
     private static final Duration LATEST = Duration.ofSeconds(20);
     private static final Path DIRECTORY = directory();
     private static final KataAgentConnector CONNECTOR = new KataAgentConnector();
