@@ -4,13 +4,13 @@ package io.virtcontainers;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestDevice;
 import io.virtcontainers.spi.GuestSandbox;
 import io.virtcontainers.spi.GuestStorage;
-import io.virtcontainers.testkit.AgentSession;
 import io.virtcontainers.testkit.BusyboxRootFs;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,6 +20,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -47,7 +49,7 @@ class GuestCallsVmTest {
             "ephemeral", "nodev", "hugetlbfs", List.of("pagesize=2M", "size=4M"), SANDBOX.resolve("huge"));
 
     private Path busybox = Path.of("/set-by-boot");
-    private AgentSession session;
+    private RealAgentSession session;
     private Agent agent;
     private int count;
 
@@ -203,6 +205,51 @@ class GuestCallsVmTest {
     @Order(8)
     void randomnessIsRenewed() {
         agent.reseedRandom(soon());
+    }
+
+    @Test
+    @Order(9)
+    void callsAreWrittenToTheConsoleWhileTheyAreTraced() {
+        agent.trace(true, soon());
+        agent.details(soon());
+        agent.trace(false, soon());
+        agent.interfaces(soon());
+        agent.trace(true, soon());
+        agent.trace(false, soon());
+        await().untilAsserted(() -> assertThat(session.console())
+                .containsPattern("(?s)GetGuestDetails took [^ ]+: OK.*tracing is off.*tracing is on.*tracing is off")
+                .doesNotContain("ListInterfaces"));
+    }
+
+    @Test
+    @Order(9)
+    void aKillForWantOfMemoryIsToldWithItsContainer() throws Exception {
+        Queue<String> events = new ConcurrentLinkedQueue<>();
+        agent.onOutOfMemory(events::add);
+        ContainerConfig config = config("", "tail /dev/zero; echo $?")
+                .resources(Resources.builder().memoryLimit(MemorySize.mib(16)).build())
+                .build();
+        assertThat(output(config, List.of(), List.of())).isEqualTo("137\n");
+        await().untilAsserted(() -> assertThat(events).contains(config.id()));
+    }
+
+    /** The machine has no card: routes and neighbours of the loopback interface, which itself is not to be configured. */
+    @Test
+    @Order(9)
+    void routesAndNeighboursAreSet() {
+        assertThat(agent.interfaces(soon()))
+                .filteredOn(found -> found.name().equals("lo"))
+                .singleElement()
+                .satisfies(lo -> assertThat(lo.addresses()).contains("127.0.0.1/8"));
+        GuestInterface loopback = new GuestInterface("", "lo", List.of(), 9000, "00:00:00:00:00:00", false);
+        assertThatThrownBy(() -> agent.updateInterface(loopback, soon())).isInstanceOf(NotFoundException.class);
+        GuestRoute route = new GuestRoute("198.51.100.0/24", "", "lo", "127.0.0.1", 253);
+        assertThat(agent.updateRoutes(List.of(route), soon())).contains(route).isEqualTo(agent.routes(soon()));
+        agent.addNeighbors(List.of(new GuestNeighbor("198.51.100.7", "lo", "02:00:00:00:00:07", 0x80, 0)), soon());
+        assertThatThrownBy(() -> agent.addNeighbors(
+                        List.of(new GuestNeighbor("198.51.100.7", "eth7", "02:00:00:00:00:07", 0x80, 0)), soon()))
+                .isInstanceOf(VirtException.class);
+        assertThat(agent.updateRoutes(List.of(), soon())).doesNotContain(route);
     }
 
     @Test

@@ -51,6 +51,11 @@ final class RealAgentSession implements AgentSession {
         machine.removeBlockDevice(diskId, soon());
     }
 
+    /** The last lines of the guest's console. */
+    String console() {
+        return machine.diagnostics().consoleTail();
+    }
+
     @Override
     public void close() {
         machine.stop(soon());
