@@ -221,6 +221,20 @@ mod tests {
     }
 
     #[test]
+    fn damaged_messages_end() {
+        let message = Request::new(16, 0, &[1, 2, 3, 4])
+            .with(3, b"eth0\0")
+            .with_number(4, 1500)
+            .finish(7);
+        crate::testing::scrambled(&[&message], |bytes| {
+            for message in Messages(bytes) {
+                let attributes = Attributes::after(message.content, 4);
+                assert!(attributes.count() <= bytes.len());
+            }
+        });
+    }
+
+    #[test]
     fn malformed_messages_and_attributes_end_the_list() {
         for bytes in [
             &[][..],

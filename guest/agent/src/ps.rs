@@ -123,7 +123,11 @@ impl Process {
             .boot
             .saturating_add((self.started / guest.ticks) as i64);
         let lifetime = u64::try_from(guest.now.saturating_sub(start)).unwrap_or(0);
-        let share = (seconds * 100).checked_div(lifetime).unwrap_or(0).min(99);
+        let share = seconds
+            .saturating_mul(100)
+            .checked_div(lifetime)
+            .unwrap_or(0)
+            .min(99);
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
@@ -243,6 +247,35 @@ mod tests {
     fn odd_files_are_no_processes() {
         for stat in [&b""[..], b"42 (a", b"42 (a) S", b"42 (a) S x y z"] {
             assert!(Process::parse(42, 0, stat, b"").is_none());
+        }
+    }
+
+    /// A process names itself as it likes, and its container chooses its arguments.
+    #[test]
+    fn whatever_the_files_say_a_row_is_one_line() {
+        let stat = b"42 (a) b) S 7 42 42 34816 42 0 0 0 0 0 6000 4000 0 0 20 0 1 0 50000 0";
+        let arguments = b"sh\0-c\0\x1b[2J\n\xe2\x80\xae\0";
+        for (ticks, boot, now) in [(100, NOW, NOW), (1, i64::MAX, 0), (1, i64::MIN, i64::MAX)] {
+            let users = users("root:x:0:0::/:/bin/sh\n");
+            let guest = Guest {
+                ticks,
+                boot,
+                now,
+                users,
+            };
+            crate::testing::scrambled(&[stat, arguments], |bytes| {
+                let mut text = String::new();
+                for process in [
+                    Process::parse(1, 0, bytes, arguments),
+                    Process::parse(1, 0, stat, bytes),
+                ] {
+                    if let Some(process) = process {
+                        process.put_row(&guest, &mut text);
+                        assert_eq!(text.pop(), Some('\n'));
+                    }
+                }
+                assert!(!text.contains(|c: char| c.is_control()), "{text:?}");
+            });
         }
     }
 

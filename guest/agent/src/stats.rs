@@ -315,6 +315,21 @@ mod tests {
     }
 
     #[test]
+    fn odd_statistics_are_left_out() {
+        let samples: [&[u8]; 2] = [
+            b"8:16 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6\n254:0\nodd\n",
+            b"low 0\nmax 7\nusage_usec 7\nlimit max\n",
+        ];
+        crate::testing::scrambled(&samples, |bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let stats = block(&text);
+            let most = text.lines().count() * 6 + text.matches('=').count();
+            assert!(stats.io_serviced_recursive.len() <= most);
+            assert!(fields(&text).all(|(key, _)| text.contains(key)));
+        });
+    }
+
+    #[test]
     fn interfaces_are_sorted_and_without_the_loopback() {
         let class = TempDir::new();
         for (name, bytes) in [("lo", "9"), ("eth1", "2\n"), ("eth0", "1\n")] {

@@ -6,12 +6,15 @@ import io.virtcontainers.ContainerStats;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestInterface;
 import io.virtcontainers.GuestNeighbor;
+import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
+import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -38,8 +41,17 @@ public interface Agent extends AutoCloseable {
      */
     void check(Deadline deadline);
 
-    /** Tells the guest that it is this sandbox now (CreateSandbox); before any container. */
-    void createSandbox(String sandboxId, String hostname, Deadline deadline);
+    /**
+     * Tells the guest that it is this sandbox now (CreateSandbox); once, before any container.
+     *
+     * @throws io.virtcontainers.AlreadyExistsException if it has been told before
+     */
+    void createSandbox(GuestSandbox sandbox, Deadline deadline);
+
+    /** A sandbox with nothing but a name. */
+    default void createSandbox(String sandboxId, String hostname, Deadline deadline) {
+        createSandbox(GuestSandbox.of(sandboxId, hostname), deadline);
+    }
 
     /** Ends all containers and flushes the guest's disks (DestroySandbox). */
     void destroySandbox(Deadline deadline);
@@ -48,9 +60,21 @@ public interface Agent extends AutoCloseable {
      * Creates a container whose root file system is on a disk with EROFS, under an overlay in memory (CreateContainer).
      *
      * @param rootfsDevice what {@link VirtualMachine#addBlockDevice} returned for the disk
+     * @param storages further mounts, made before it and unmounted after its removal; its specification binds them
+     * @param devices disks that it gets as devices
      * @throws io.virtcontainers.CommandNotFoundException if its program is not there or may not be executed
      */
-    void createContainer(ContainerConfig container, String rootfsDevice, Deadline deadline);
+    void createContainer(
+            ContainerConfig container,
+            String rootfsDevice,
+            List<GuestStorage> storages,
+            List<GuestDevice> devices,
+            Deadline deadline);
+
+    /** A container without further storages and devices. */
+    default void createContainer(ContainerConfig container, String rootfsDevice, Deadline deadline) {
+        createContainer(container, rootfsDevice, List.of(), List.of(), deadline);
+    }
 
     /** Lets the init process run (StartContainer). */
     void startContainer(String containerId, Deadline deadline);
@@ -124,6 +148,52 @@ public interface Agent extends AutoCloseable {
 
     /** Adds static neighbours (AddARPNeighbors). */
     void addNeighbors(List<GuestNeighbor> neighbors, Deadline deadline);
+
+    /** What the agent and its kernel can do (GetGuestDetails); also before {@link #createSandbox}. */
+    GuestDetails details(Deadline deadline);
+
+    /**
+     * Sends a file of the host with its mode and its numeric owner (CopyFile); also before {@link #createSandbox}. It appears
+     * in the guest when it is complete, in place of what was there. After a failure a part may be left, {@code target.tmp},
+     * which another attempt writes anew.
+     *
+     * @param source a regular file, or a symbolic link to one
+     * @param target below {@code /run/kata-containers}; the agent makes the directories
+     * @throws io.virtcontainers.HostSetupException if the host's file cannot be read, or becomes shorter meanwhile
+     */
+    void copyFile(Path source, GuestPath target, Deadline deadline);
+
+    /**
+     * Sets the guest's clock (SetGuestDateTime), which is wrong after a clone or a long pause.
+     *
+     * @param time not before 1970
+     */
+    void setTime(Instant time, Deadline deadline);
+
+    /** Gives the guest fresh randomness from the host (ReseedRandomDev), for a clone that has that of its template. */
+    void reseedRandom(Deadline deadline);
+
+    /**
+     * Puts plugged processors to use (OnlineCPUMem); returns when so many have newly been.
+     *
+     * @param count 0 or more; processors that are in use already do not count
+     * @throws io.virtcontainers.DeadlineExceededException if so many do not appear within a few seconds, by the agent's count
+     */
+    void onlineCpus(int count, Deadline deadline);
+
+    /** Puts plugged memory, and processors, to use (OnlineCPUMem). */
+    void onlineMemory(Deadline deadline);
+
+    /**
+     * Tells a kernel that does not find out by itself where memory was plugged in (MemHotplugByProbe); only if {@link
+     * GuestDetails#memoryProbe}.
+     *
+     * @param addresses of the guest's physical memory, one for each {@link GuestDetails#memoryBlock}
+     */
+    void probeMemory(List<Long> addresses, Deadline deadline);
+
+    /** Whether the agent writes each call to the guest's console, with its time and result (StartTracing, StopTracing). */
+    void trace(boolean on, Deadline deadline);
 
     /**
      * Fails every call and stream that is under way, and all later ones, with this error, and drops the connection. For

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.virtcontainers.AgentException;
+import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.ContainerConfig;
@@ -13,7 +14,10 @@ import io.virtcontainers.ContainerStats;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestInterface;
+import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
+import io.virtcontainers.HostSetupException;
+import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
@@ -25,12 +29,15 @@ import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestDetails;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +56,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The contract of {@link Agent}, line by line. A backend passes when a subclass with its own agent is green. All tests
@@ -508,6 +516,63 @@ public abstract class AgentTck {
     @Test
     void theRoutesAreThoseThatWereSet() {
         assertThat(agent.updateRoutes(List.of(), soon())).isEqualTo(agent.routes(soon()));
+    }
+
+    @Test
+    void aSandboxIsCreatedOnce() {
+        assertThatThrownBy(() -> agent.createSandbox("again", "again", soon()))
+                .isInstanceOf(AlreadyExistsException.class);
+    }
+
+    @Test
+    void theDetailsSayWhatTheAgentServes() {
+        GuestDetails details = agent.details(soon());
+        assertThat(details.agentVersion()).isNotBlank();
+        assertThat(details.deviceDrivers()).contains("blk");
+        assertThat(details.storageDrivers()).contains("blk", "overlayfs", "ephemeral", "local");
+    }
+
+    @Test
+    void filesAreCopiedIntoTheAgentsDirectoryOnly(@TempDir Path directory) throws IOException {
+        Path file = Files.write(directory.resolve("file"), new byte[2 * MEBIBYTE + 1]);
+        GuestPath target = GuestPath.of("/run/kata-containers/tck/deep/file");
+        agent.copyFile(file, target, soon());
+        agent.copyFile(Files.createFile(directory.resolve("empty")), target, soon());
+        assertThatThrownBy(() -> agent.copyFile(file, GuestPath.of("/etc/file"), soon()))
+                .isInstanceOf(AgentException.class);
+        assertThatThrownBy(() -> agent.copyFile(directory, target, soon())).isInstanceOf(HostSetupException.class);
+        assertThatThrownBy(() -> agent.copyFile(directory.resolve("missing"), target, soon()))
+                .isInstanceOf(HostSetupException.class);
+    }
+
+    @Test
+    void theClockIsSetToATimeThatLinuxKnows() {
+        agent.setTime(Instant.now(), soon());
+        assertThatThrownBy(() -> agent.setTime(Instant.EPOCH.minusNanos(1), soon()))
+                .isInstanceOf(InvalidConfigException.class);
+    }
+
+    @Test
+    void randomnessIsRenewedAndCallsAreTraced() {
+        agent.reseedRandom(soon());
+        agent.trace(true, soon());
+        agent.check(soon());
+        agent.trace(false, soon());
+        agent.trace(false, soon());
+    }
+
+    @Test
+    void whatWasNotPluggedInIsNotPutToUse() {
+        agent.onlineCpus(0, soon());
+        agent.onlineMemory(soon());
+        assertThatThrownBy(() -> agent.onlineCpus(1, soon())).isInstanceOf(DeadlineExceededException.class);
+        assertThatThrownBy(() -> agent.onlineCpus(-1, soon())).isInstanceOf(InvalidConfigException.class);
+    }
+
+    @Test
+    void addressesOfMemoryAreRefusedByAKernelThatFindsIt() {
+        assertThat(agent.details(soon()).memoryProbe()).isFalse();
+        assertThatThrownBy(() -> agent.probeMemory(List.of(1L << 40), soon())).isInstanceOf(AgentException.class);
     }
 
     @Test

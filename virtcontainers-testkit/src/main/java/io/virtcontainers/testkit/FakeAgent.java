@@ -8,6 +8,7 @@ import io.virtcontainers.ContainerStats;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestInterface;
 import io.virtcontainers.GuestNeighbor;
+import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
 import io.virtcontainers.NotFoundException;
@@ -18,6 +19,12 @@ import io.virtcontainers.VirtException;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
+import io.virtcontainers.spi.GuestDetails;
+import io.virtcontainers.spi.GuestDevice;
+import io.virtcontainers.spi.GuestSandbox;
+import io.virtcontainers.spi.GuestStorage;
+import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -78,6 +85,26 @@ public final class FakeAgent implements Agent {
     /** The static neighbours that were added. */
     public List<GuestNeighbor> neighbors() {
         return guest.network().neighbors();
+    }
+
+    /** The sandbox that the guest was told to be, if it was. */
+    public Optional<GuestSandbox> sandbox() {
+        return guest.sandbox();
+    }
+
+    /** The content of a file that was copied into the guest. */
+    public Optional<byte[]> file(GuestPath path) {
+        return guest.system().file(path);
+    }
+
+    /** What the guest's clock was last set to, if it was. */
+    public Optional<Instant> time() {
+        return guest.system().time();
+    }
+
+    /** How often the guest got fresh randomness. */
+    public int reseedings() {
+        return guest.system().reseedings();
     }
 
     /** Whether it was neither closed nor aborted. */
@@ -152,17 +179,22 @@ public final class FakeAgent implements Agent {
     }
 
     @Override
-    public void createSandbox(String sandboxId, String hostname, Deadline deadline) {
-        run("createSandbox", deadline, guest::createSandbox);
+    public void createSandbox(GuestSandbox sandbox, Deadline deadline) {
+        run("createSandbox", deadline, () -> guest.createSandbox(sandbox));
     }
 
     @Override
     public void destroySandbox(Deadline deadline) {
-        run("destroySandbox", deadline, () -> guest.containers().forEach(guest::remove));
+        run("destroySandbox", deadline, guest::destroySandbox);
     }
 
     @Override
-    public void createContainer(ContainerConfig container, String rootfsDevice, Deadline deadline) {
+    public void createContainer(
+            ContainerConfig container,
+            String rootfsDevice,
+            List<GuestStorage> storages,
+            List<GuestDevice> devices,
+            Deadline deadline) {
         run("createContainer", deadline, () -> guest.create(container, rootfsDevice, program(container.process())));
     }
 
@@ -286,6 +318,48 @@ public final class FakeAgent implements Agent {
     @Override
     public void addNeighbors(List<GuestNeighbor> neighbors, Deadline deadline) {
         run("addNeighbors", deadline, () -> guest.network().add(neighbors));
+    }
+
+    @Override
+    public GuestDetails details(Deadline deadline) {
+        return call("details", deadline, FakeSystem::details);
+    }
+
+    @Override
+    public void copyFile(Path source, GuestPath target, Deadline deadline) {
+        run("copyFile", deadline, () -> guest.system().copy(source, target));
+    }
+
+    @Override
+    public void setTime(Instant time, Deadline deadline) {
+        run("setTime", deadline, () -> guest.system().setTime(time));
+    }
+
+    @Override
+    public void reseedRandom(Deadline deadline) {
+        run("reseedRandom", deadline, guest.system()::reseed);
+    }
+
+    @Override
+    public void onlineCpus(int count, Deadline deadline) {
+        run("onlineCpus", deadline, () -> FakeSystem.online(count));
+    }
+
+    @Override
+    public void onlineMemory(Deadline deadline) {
+        run("onlineMemory", deadline, () -> {});
+    }
+
+    @Override
+    public void probeMemory(List<Long> addresses, Deadline deadline) {
+        run("probeMemory", deadline, () -> {
+            throw new AgentException("FAILED_PRECONDITION: the guest's kernel takes no addresses of plugged memory");
+        });
+    }
+
+    @Override
+    public void trace(boolean on, Deadline deadline) {
+        run("trace", deadline, () -> {});
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.virtcontainers.CancelledException;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestSandbox;
 import java.io.InterruptedIOException;
 import java.util.HashMap;
 import java.util.List;
@@ -16,6 +17,7 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The inside of a fake machine, which all its agents share. It is a monitor: who needs the guest's processors waits on it
@@ -29,7 +31,8 @@ final class FakeGuest {
     private final AtomicLong pids = new AtomicLong(FIRST_PID);
     private final Map<String, FakeContainer> containers = new TreeMap<>();
     private final Map<Object, FakeAgent> connections = new HashMap<>();
-    private boolean sandboxCreated;
+    private final FakeSystem system = new FakeSystem();
+    private @Nullable GuestSandbox sandbox;
     private boolean halted;
     private boolean ended;
 
@@ -134,8 +137,26 @@ final class FakeGuest {
         notifyAll();
     }
 
-    synchronized void createSandbox() {
-        sandboxCreated = true;
+    synchronized void createSandbox(GuestSandbox created) {
+        if (sandbox != null) {
+            throw new AlreadyExistsException("the guest is sandbox " + sandbox.id() + " already");
+        }
+        sandbox = created;
+    }
+
+    void destroySandbox() {
+        containers().forEach(this::remove);
+        synchronized (this) {
+            sandbox = null;
+        }
+    }
+
+    synchronized Optional<GuestSandbox> sandbox() {
+        return Optional.ofNullable(sandbox);
+    }
+
+    FakeSystem system() {
+        return system;
     }
 
     synchronized List<String> containers() {
@@ -143,7 +164,7 @@ final class FakeGuest {
     }
 
     synchronized void create(ContainerConfig config, String rootfsDevice, FakeProgram program) {
-        if (!sandboxCreated) {
+        if (sandbox == null) {
             throw new AgentException("FAILED_PRECONDITION: no sandbox");
         }
         if (!hasDisk.test(rootfsDevice)) {

@@ -12,6 +12,7 @@ import io.virtcontainers.ContainerStats;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.GuestInterface;
 import io.virtcontainers.GuestNeighbor;
+import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
 import io.virtcontainers.HypervisorException;
@@ -22,9 +23,12 @@ import io.virtcontainers.Signal;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestSandbox;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -55,6 +59,20 @@ class FakesTest {
     @AfterEach
     void stop() {
         machine.die("the test is over");
+    }
+
+    @Test
+    void tellsWhatItsGuestWasTold() throws Exception {
+        assertThat(agent.sandbox()).contains(GuestSandbox.of("demo", "demo"));
+        GuestPath target = GuestPath.of("/run/kata-containers/file");
+        agent.copyFile(Files.writeString(directory.resolve("file"), "text"), target, soon());
+        assertThat(agent.file(target).orElseThrow()).asString().isEqualTo("text");
+        agent.setTime(Instant.ofEpochSecond(7), soon());
+        assertThat(agent.time()).contains(Instant.ofEpochSecond(7));
+        agent.reseedRandom(soon());
+        assertThat(agent.reseedings()).isEqualTo(1);
+        agent.destroySandbox(soon());
+        assertThat(agent.sandbox()).isEmpty();
     }
 
     private FakeAgent connect(int channel) {
@@ -166,6 +184,7 @@ class FakesTest {
         agents.faults().fail("createSandbox", new AgentException("no"));
         assertThatThrownBy(() -> agent.createSandbox("x", "x", soon())).hasMessage("no");
         agents.faults().heal("createSandbox");
+        agent.destroySandbox(soon());
         agent.createSandbox("x", "x", soon());
         hypervisor.faults().fail("addBlockDevice", new HypervisorException("no"));
         assertThatThrownBy(() -> machine.addBlockDevice("d", TestMachines.DISK, true, soon()))

@@ -18,6 +18,8 @@ import io.virtcontainers.agent.kata.protocol.StartContainerRequest;
 import io.virtcontainers.agent.kata.protocol.StatsContainerRequest;
 import io.virtcontainers.agent.kata.protocol.UpdateContainerRequest;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestDevice;
+import io.virtcontainers.spi.GuestStorage;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,11 +28,18 @@ import org.slf4j.LoggerFactory;
 record ContainerCalls(AgentConnection connection) {
     private static final Logger log = LoggerFactory.getLogger(ContainerCalls.class);
 
-    void create(ContainerConfig container, String rootfsDevice, Deadline deadline) {
+    void create(
+            ContainerConfig container,
+            String rootfsDevice,
+            List<GuestStorage> storages,
+            List<GuestDevice> devices,
+            Deadline deadline) {
         var method = AgentServiceGrpc.getCreateContainerMethod();
-        var request = ContainerRequests.create(container, rootfsDevice);
+        var request = ContainerRequests.create(container, rootfsDevice).toBuilder();
+        storages.forEach(storage -> request.addStorages(SandboxMessages.write(storage)));
+        devices.forEach(device -> request.addDevices(SandboxMessages.write(device)));
         Rpc rpc = rpc(method, container.id()).starting(container.process());
-        var unused = connection.call(method, request, rpc, deadline);
+        var unused = connection.call(method, request.build(), rpc, deadline);
     }
 
     void start(String id, Deadline deadline) {

@@ -6,6 +6,7 @@ import io.virtcontainers.ContainerStats;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestInterface;
 import io.virtcontainers.GuestNeighbor;
+import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
 import io.virtcontainers.ProcessConfig;
@@ -14,12 +15,17 @@ import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.CheckRequest;
-import io.virtcontainers.agent.kata.protocol.CreateSandboxRequest;
 import io.virtcontainers.agent.kata.protocol.DestroySandboxRequest;
 import io.virtcontainers.agent.kata.protocol.HealthGrpc;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestDetails;
+import io.virtcontainers.spi.GuestDevice;
+import io.virtcontainers.spi.GuestSandbox;
+import io.virtcontainers.spi.GuestStorage;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
@@ -28,11 +34,11 @@ import java.util.function.Consumer;
 /** The agent of one sandbox: each method is one call of {@code grpc.AgentService}. Thread-safe. */
 final class KataAgent implements Agent {
     private static final Duration CLOSE_WAIT = Duration.ofSeconds(1);
-    private static final int LONGEST_HOSTNAME = 64; // of Linux, sethostname(2)
 
     private final AgentConnection connection;
     private final ContainerCalls containers;
     private final NetworkCalls network;
+    private final MachineCalls machine;
     private final Executor callbacks;
     private final Consumer<KataAgent> onClose;
 
@@ -41,6 +47,7 @@ final class KataAgent implements Agent {
         this.connection = new AgentConnection(transport);
         this.containers = new ContainerCalls(connection);
         this.network = new NetworkCalls(connection);
+        this.machine = new MachineCalls(connection);
         this.callbacks = callbacks;
         this.onClose = onClose;
     }
@@ -61,13 +68,10 @@ final class KataAgent implements Agent {
     }
 
     @Override
-    public void createSandbox(String sandboxId, String hostname, Deadline deadline) {
-        var request = CreateSandboxRequest.newBuilder()
-                .setSandboxId(sandboxId)
-                .setHostname(hostname.substring(0, Math.min(hostname.length(), LONGEST_HOSTNAME)))
-                .build();
+    public void createSandbox(GuestSandbox sandbox, Deadline deadline) {
         var method = AgentServiceGrpc.getCreateSandboxMethod();
-        var unused = connection.call(method, request, Rpc.of(method, "sandbox " + sandboxId), deadline);
+        Rpc rpc = Rpc.of(method, "sandbox " + sandbox.id());
+        var unused = connection.call(method, SandboxMessages.write(sandbox), rpc, deadline);
     }
 
     @Override
@@ -77,8 +81,13 @@ final class KataAgent implements Agent {
     }
 
     @Override
-    public void createContainer(ContainerConfig container, String rootfsDevice, Deadline deadline) {
-        containers.create(container, rootfsDevice, deadline);
+    public void createContainer(
+            ContainerConfig container,
+            String rootfsDevice,
+            List<GuestStorage> storages,
+            List<GuestDevice> devices,
+            Deadline deadline) {
+        containers.create(container, rootfsDevice, storages, devices, deadline);
     }
 
     @Override
@@ -175,6 +184,46 @@ final class KataAgent implements Agent {
     @Override
     public void addNeighbors(List<GuestNeighbor> neighbors, Deadline deadline) {
         network.addNeighbors(neighbors, deadline);
+    }
+
+    @Override
+    public GuestDetails details(Deadline deadline) {
+        return machine.details(deadline);
+    }
+
+    @Override
+    public void copyFile(Path source, GuestPath target, Deadline deadline) {
+        new FileCopy(connection, source, target).run(deadline);
+    }
+
+    @Override
+    public void setTime(Instant time, Deadline deadline) {
+        machine.setTime(time, deadline);
+    }
+
+    @Override
+    public void reseedRandom(Deadline deadline) {
+        machine.reseedRandom(deadline);
+    }
+
+    @Override
+    public void onlineCpus(int count, Deadline deadline) {
+        machine.onlineCpus(count, deadline);
+    }
+
+    @Override
+    public void onlineMemory(Deadline deadline) {
+        machine.onlineMemory(deadline);
+    }
+
+    @Override
+    public void probeMemory(List<Long> addresses, Deadline deadline) {
+        machine.probeMemory(addresses, deadline);
+    }
+
+    @Override
+    public void trace(boolean on, Deadline deadline) {
+        machine.trace(on, deadline);
     }
 
     @Override

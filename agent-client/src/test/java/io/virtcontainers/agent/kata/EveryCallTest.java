@@ -9,6 +9,7 @@ import io.virtcontainers.AgentException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.GuestInterface;
+import io.virtcontainers.GuestPath;
 import io.virtcontainers.Resources;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VmDiedException;
@@ -17,6 +18,7 @@ import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -60,7 +62,18 @@ class EveryCallTest {
                 new Call(AgentServiceGrpc.getUpdateInterfaceMethod(), (a, end) -> a.updateInterface(eth0, end)),
                 new Call(AgentServiceGrpc.getListRoutesMethod(), Agent::routes),
                 new Call(AgentServiceGrpc.getUpdateRoutesMethod(), (a, end) -> a.updateRoutes(List.of(), end)),
-                new Call(AgentServiceGrpc.getAddARPNeighborsMethod(), (a, end) -> a.addNeighbors(List.of(), end)));
+                new Call(AgentServiceGrpc.getAddARPNeighborsMethod(), (a, end) -> a.addNeighbors(List.of(), end)),
+                new Call(AgentServiceGrpc.getGetGuestDetailsMethod(), Agent::details),
+                new Call(
+                        AgentServiceGrpc.getCopyFileMethod(),
+                        (a, end) -> a.copyFile(Path.of("/proc/self/stat"), GuestPath.of("/run/x"), end)),
+                new Call(AgentServiceGrpc.getSetGuestDateTimeMethod(), (a, end) -> a.setTime(Instant.EPOCH, end)),
+                new Call(AgentServiceGrpc.getReseedRandomDevMethod(), Agent::reseedRandom),
+                new Call(AgentServiceGrpc.getOnlineCPUMemMethod(), (a, end) -> a.onlineCpus(1, end)),
+                new Call(AgentServiceGrpc.getOnlineCPUMemMethod(), Agent::onlineMemory),
+                new Call(AgentServiceGrpc.getMemHotplugByProbeMethod(), (a, end) -> a.probeMemory(List.of(1L), end)),
+                new Call(AgentServiceGrpc.getStartTracingMethod(), (a, end) -> a.trace(true, end)),
+                new Call(AgentServiceGrpc.getStopTracingMethod(), (a, end) -> a.trace(false, end)));
     }
 
     @TempDir

@@ -41,11 +41,15 @@ final class RawServer implements AutoCloseable {
 
     /** Sends the greeting back, and then a text. */
     static RawServer sending(Path socket, String text) throws IOException {
+        return sending(socket, text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    static RawServer sending(Path socket, byte[] bytes) throws IOException {
         return new RawServer(socket, client -> {
             ByteBuffer greeting = ByteBuffer.allocate(24);
             while (greeting.hasRemaining() && client.read(greeting) >= 0) {}
             client.write(greeting.flip());
-            client.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+            client.write(ByteBuffer.wrap(bytes));
         });
     }
 
