@@ -36,6 +36,10 @@ import org.slf4j.LoggerFactory;
  * runs a {@link ConnectRun}, for at most {@link #RECONNECT} or its own deadline; <i>failed</i>, for good, by
  * {@link #fail}: everything under way and everything later fails with that reason.
  *
+ * <p>A connection on which an answer did not come in time is <i>doubted</i>: the next call first runs a {@link ConnectRun}
+ * too, which makes a new connection if this one stays silent. It may be up and of no use: where bytes were lost on the way,
+ * both sides can wait for each other for ever (a lost WINDOW_UPDATE is enough).
+ *
  * <p>A call is never repeated here, as it may have had its effect. HTTP/2 keep-alive pings are off on every transport: a
  * paused machine must not lose its connection, and neither kind of death needs them: that of the machine is told by the
  * hypervisor to the engine, and by the kernel to the socket, and that of an agent alone ends each call at its deadline.
@@ -61,6 +65,7 @@ final class AgentConnection {
 
     private final AtomicBoolean askingVersion = new AtomicBoolean();
     private @Nullable ConnectRun run; // guarded by this
+    private volatile boolean doubted;
     private volatile @Nullable VirtException failure;
     private volatile @Nullable String version;
 
@@ -128,7 +133,7 @@ final class AgentConnection {
         awaitConnected(rpc, deadline);
         AgentCall<R> call = start(method, request, deadline);
         try {
-            return await(call, deadline, "the agent's answer to " + rpc, rpc);
+            return awaitAnswer(call, deadline, rpc);
         } finally {
             call.cancel(false); // nothing, if it has been answered
         }
@@ -145,13 +150,22 @@ final class AgentConnection {
         AgentCall<R> call = start(method, request, deadline);
         var check = start(HealthGrpc.getCheckMethod(), CheckRequest.getDefaultInstance(), deadline);
         try {
-            var unused = await(check, deadline, "the agent's answer to " + rpc, rpc);
+            var unused = awaitAnswer(check, deadline, rpc);
             return call.isDone()
                     ? Optional.of(await(call, deadline, "the answer that has come", rpc))
                     : Optional.empty();
         } finally {
             call.cancel(false);
             check.cancel(false);
+        }
+    }
+
+    private <T> T awaitAnswer(CompletableFuture<T> answer, Deadline deadline, Rpc rpc) {
+        try {
+            return await(answer, deadline, "the agent's answer to " + rpc, rpc);
+        } catch (DeadlineExceededException e) {
+            doubted = true;
+            throw e;
         }
     }
 
@@ -238,7 +252,7 @@ final class AgentConnection {
         if (reason != null) {
             return CompletableFuture.failedFuture(reason);
         }
-        return channel.getState(false) == ConnectivityState.READY
+        return channel.getState(false) == ConnectivityState.READY && !doubted
                 ? CompletableFuture.completedFuture(null)
                 : begin(Optional.of(Deadline.after(RECONNECT)), PATIENCE);
     }
@@ -255,6 +269,7 @@ final class AgentConnection {
             }
             started = new ConnectRun(channel, dialer, transport, deadline, patience, errors);
             run = started;
+            doubted = false;
         }
         started.start();
         return started.answered();
