@@ -52,7 +52,7 @@ const FRAME_HEADER: usize = 9;
 /// The longest frame of a host that did not ask for longer ones (RFC 9113, 6.5.2).
 const HOST_FRAME: usize = 16 << 10;
 /// Announces a frame that is too long for everybody, even from behind a frame that was cut.
-const EXPULSION: [u8; HOST_FRAME + FRAME_HEADER] = [0xff; HOST_FRAME + FRAME_HEADER];
+const EXPULSION: [u8; HOST_FRAME + 2 * FRAME_HEADER] = [0xff; HOST_FRAME + 2 * FRAME_HEADER];
 const FRAME_TYPE: usize = 3;
 const GOAWAY: u8 = 7;
 const READ_SIZE: usize = 64 * 1024;

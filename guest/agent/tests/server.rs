@@ -237,7 +237,7 @@ async fn a_host_whose_connection_was_given_up_is_made_to_hang_up() {
         stream.write_all(bad).await.unwrap();
         let mut seen = Vec::new();
         // Behind what may be the rest of the longest frame comes one that is too long.
-        while !seen.ends_with(&[0xff; (16 << 10) + 9]) {
+        while !seen.ends_with(&[0xff; (16 << 10) + 18]) {
             let read = tokio::io::AsyncReadExt::read_buf(&mut stream, &mut seen).await;
             assert_ne!(read.unwrap(), 0);
         }

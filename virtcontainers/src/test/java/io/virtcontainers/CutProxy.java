@@ -27,9 +27,7 @@ final class CutProxy implements AutoCloseable {
         /** Bytes go missing; the connection stays. */
         DROP,
         /** Bytes are changed; the connection stays. */
-        GARBLE,
-        /** All that follows goes missing; the connection stays. */
-        MUTE
+        GARBLE
     }
 
     /**
@@ -142,13 +140,6 @@ final class CutProxy implements AutoCloseable {
                     piece.put(i, (byte) (piece.get(i) ^ (1 + random.nextInt(255))));
                 }
                 write(to, piece);
-            }
-            case MUTE -> {
-                while (from.read(piece.clear()) >= 0) {
-                    // Nobody will know.
-                }
-                close(from, to);
-                return false;
             }
         }
         return true;
