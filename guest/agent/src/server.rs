@@ -52,8 +52,8 @@ pub async fn serve<P: Port, S: Service>(port: P, service: Arc<S>) -> io::Result<
 /// Serves a port whose host comes once; it has to say soon that it speaks HTTP/2.
 pub async fn serve_once<P: Port, S: Service>(port: P, service: Arc<S>) -> io::Result<()> {
     let mut channel = Channel::new(port);
-    let connection = tokio::time::timeout(STALL, channel.next_connection()).await??;
-    serve_connection(connection, &service)
+    let mut connection = tokio::time::timeout(STALL, channel.next_connection()).await??;
+    serve_connection(&mut connection, &service)
         .await
         .map_err(|error| io::Error::new(io::ErrorKind::Other, error))
 }

@@ -41,7 +41,7 @@ class ConnectionFuzzTest {
         Path socket = DIRECTORY.resolve("s" + count++);
         try (RawServer server = RawServer.sending(socket, input)) {
             Deadline end = Deadline.after(LATEST);
-            Agent agent = CONNECTOR.connect(new GuestChannel(socket));
+            Agent agent = CONNECTOR.connect(new GuestChannel.VirtioSerial(socket, false));
             try {
                 agent.awaitReady(Deadline.after(SHORT));
                 agent.interfaces(Deadline.after(SHORT));
@@ -60,7 +60,7 @@ class ConnectionFuzzTest {
     static void aGoodAgentIsServedAfterwards() throws Exception {
         Path socket = DIRECTORY.resolve("good");
         FakeAgentServer server = new FakeAgentServer(socket);
-        try (Agent agent = CONNECTOR.connect(new GuestChannel(socket))) {
+        try (Agent agent = CONNECTOR.connect(new GuestChannel.VirtioSerial(socket, false))) {
             agent.awaitReady(Fixture.soon());
             agent.check(Fixture.soon());
         } finally {
