@@ -2,6 +2,7 @@
 package io.virtcontainers;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
@@ -38,7 +39,8 @@ class ChannelCutVmTest {
     /** How long a client may need to be of use again. */
     private static final Duration RECOVERY = Duration.ofSeconds(40);
 
-    private static final List<CutProxy.Harm> HARMS = List.of(CutProxy.Harm.values());
+    private static final List<CutProxy.Harm> HARMS =
+            List.of(CutProxy.Harm.CUT, CutProxy.Harm.HALF_CLOSE, CutProxy.Harm.DROP, CutProxy.Harm.GARBLE);
     private static final int EXEC_EVERY = 5;
     private static final int LATEST = 200_000;
     private static final int EARLIEST = 250; // of bytes, that is about the greeting, the preface and the settings
@@ -70,6 +72,26 @@ class ChannelCutVmTest {
             threads.shutdownNow();
         }
         assertThat(threads.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
+    @Timeout(180)
+    void aChannelThatFallsSilentIsReplaced() throws Exception {
+        try (RealGuest guest = new RealGuest(directory)) {
+            for (boolean toGuest : new boolean[] {true, false}) {
+                Path socket = guest.directory().resolve("mute-" + toGuest + ".sock");
+                try (CutProxy proxy = new CutProxy(socket, guest.socket(0));
+                        AutoCloseableAgent client = new AutoCloseableAgent(guest.connect(socket))) {
+                    client.agent.awaitReady(RealGuest.soon());
+                    proxy.arm(new CutProxy.Plan(CutProxy.Harm.MUTE, toGuest, 0, 1, 0));
+                    assertThatThrownBy(() -> client.agent.check(Deadline.after(Duration.ofSeconds(1))))
+                            .isInstanceOf(DeadlineExceededException.class);
+                    client.agent.check(Deadline.after(RECOVERY));
+                }
+            }
+        } finally {
+            threads.shutdownNow();
+        }
     }
 
     private record AutoCloseableAgent(Agent agent) implements AutoCloseable {

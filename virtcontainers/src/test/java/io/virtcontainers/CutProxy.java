@@ -27,7 +27,9 @@ final class CutProxy implements AutoCloseable {
         /** Bytes go missing; the connection stays. */
         DROP,
         /** Bytes are changed; the connection stays. */
-        GARBLE
+        GARBLE,
+        /** All that follows goes missing; the connection stays. */
+        MUTE
     }
 
     /**
@@ -140,6 +142,13 @@ final class CutProxy implements AutoCloseable {
                     piece.put(i, (byte) (piece.get(i) ^ (1 + random.nextInt(255))));
                 }
                 write(to, piece);
+            }
+            case MUTE -> {
+                while (from.read(piece.clear()) >= 0) {
+                    // Nobody will know.
+                }
+                close(from, to);
+                return false;
             }
         }
         return true;
