@@ -17,7 +17,6 @@ import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.UnsupportedException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -26,31 +25,17 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 @Timeout(60)
 class CallsTest {
-    @TempDir
-    private Path directory;
-
-    private Fixture fixture;
-
-    @BeforeEach
-    void setUp() {
-        fixture = new Fixture(directory);
-    }
-
-    @AfterEach
-    void tearDown() throws Exception {
-        fixture.close();
-    }
+    @RegisterExtension
+    private final Fixture fixture = new Fixture();
 
     @Test
     void manyThreadsShareAConnection() throws Exception {

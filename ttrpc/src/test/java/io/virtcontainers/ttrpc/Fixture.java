@@ -6,6 +6,9 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.virtcontainers.spi.Deadline;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -16,9 +19,11 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** A server with a few methods on a unix socket, and the threads for it and its clients. */
-final class Fixture implements AutoCloseable {
+/** For one test: a server with a few methods on a unix socket, and the threads for it and its clients. */
+final class Fixture implements AfterEachCallback {
     static final String SERVICE = "test.Service";
 
     final EventLoopGroup loops = new MultiThreadIoEventLoopGroup(2, NioIoHandler.newFactory());
@@ -30,8 +35,12 @@ final class Fixture implements AutoCloseable {
 
     private final Deque<AutoCloseable> opened = new ArrayDeque<>();
 
-    Fixture(Path directory) {
-        socket = directory.resolve("s");
+    Fixture() {
+        try {
+            socket = Files.createTempDirectory("ttrpc").resolve("s");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Methods {@code echo}, and {@code hang}, which never ends by itself. */
@@ -79,7 +88,7 @@ final class Fixture implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void afterEach(ExtensionContext context) throws Exception {
         while (!opened.isEmpty()) {
             opened.pop().close();
         }
@@ -88,5 +97,7 @@ final class Fixture implements AutoCloseable {
         if (!executor.awaitTermination(5, TimeUnit.SECONDS)) {
             throw new AssertionError("a method still runs");
         }
+        Files.deleteIfExists(socket);
+        Files.delete(socket.getParent());
     }
 }

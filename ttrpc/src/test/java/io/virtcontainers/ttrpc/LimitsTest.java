@@ -13,7 +13,6 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,11 +20,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.extension.RegisterExtension;
 
 @Timeout(120)
 class LimitsTest {
@@ -37,20 +34,8 @@ class LimitsTest {
     /** A request has besides tag, length and text of service and method, and tag and 5 bytes of a timeout of 30 s. */
     private static final int LARGEST_REQUEST = LIMIT - (2 + SERVICE.length()) - (2 + 4) - 6 - 5;
 
-    @TempDir
-    private Path directory;
-
-    private Fixture fixture;
-
-    @BeforeEach
-    void setUp() {
-        fixture = new Fixture(directory);
-    }
-
-    @AfterEach
-    void tearDown() throws Exception {
-        fixture.close();
-    }
+    @RegisterExtension
+    private final Fixture fixture = new Fixture();
 
     @Test
     void largestRequestIsServedAndOneByteMoreIsNotSent() {
