@@ -54,6 +54,8 @@ fn power_off(cause: &str) {
 
 fn run() -> Result<std::convert::Infallible> {
     sys::reset_environment();
+    // Also for the children that enter containers: they are copies of us until they execute a program.
+    sys::hide_process();
     leave_rootfs()?;
     mount_first()?;
     open_console();
