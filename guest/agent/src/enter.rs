@@ -14,7 +14,6 @@ use crate::runtime::Streams;
 use crate::status::{Result, Status};
 use crate::{report, sys};
 use nix::errno::Errno;
-use nix::fcntl::{fcntl, FcntlArg};
 use nix::sched::{setns, CloneFlags};
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -38,7 +37,7 @@ pub struct Entry {
 }
 
 pub struct Confinement {
-    /// The container's first process.
+    /// The container's first process, at a number that no standard stream has.
     pub init: OwnedFd,
     pub pid: i32,
     pub cgroup: PathBuf,
@@ -71,8 +70,8 @@ impl Entry {
 
     fn fork(self, reaper: &Reaper, sender: OwnedFd) -> io::Result<(i32, Exit)> {
         let [input, output, error] = self.streams;
-        let streams = [high(input)?, high(output)?, high(error)?];
-        let sender = high(sender)?;
+        let streams = [sys::high(input)?, sys::high(output)?, sys::high(error)?];
+        let sender = sys::high(sender)?;
         let pointers = Pointers::of(&self.command);
         let oom_score_adj = self.confinement.as_ref().and_then(|confinement| {
             let value = confinement.oom_score_adj;
@@ -95,9 +94,6 @@ impl Entry {
             Some(confinement) => confinement,
             None => return reaper.spawn_by(|| clone(None, &child)),
         };
-        if confinement.init.as_raw_fd() <= libc::STDERR_FILENO {
-            return Err(Errno::EBADF.into());
-        }
         setns(confinement.init.as_raw_fd(), CloneFlags::CLONE_NEWPID)?;
         let cgroup = open_cgroup(&confinement.cgroup)?;
         match reaper.spawn_by(|| clone(Some(&cgroup), &child)) {
@@ -109,7 +105,7 @@ impl Entry {
             // Nothing can be born in it, its limit of processes is reached; one can still move in.
             Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
                 let procs = confinement.cgroup.join("cgroup.procs");
-                let procs = high(OpenOptions::new().write(true).open(procs)?.into())?;
+                let procs = sys::high(OpenOptions::new().write(true).open(procs)?.into())?;
                 child.cgroup_procs = Some(procs.as_raw_fd());
                 reaper.spawn_by(|| clone(None, &child))
             }
@@ -143,15 +139,6 @@ fn open_cgroup(path: &Path) -> io::Result<File> {
         .read(true)
         .custom_flags(libc::O_DIRECTORY)
         .open(path)
-}
-
-/// The same file at a number that no standard stream has.
-fn high(fd: OwnedFd) -> io::Result<OwnedFd> {
-    if fd.as_raw_fd() > libc::STDERR_FILENO {
-        return Ok(fd);
-    }
-    let copy = fcntl(fd.as_raw_fd(), FcntlArg::F_DUPFD_CLOEXEC(3))?;
-    Ok(sys::owned(copy))
 }
 
 /// From linux/sched.h, as long as the flags that are used need it.

@@ -9,10 +9,14 @@ use crate::process::{console_size, pipes, Ends, Process};
 use crate::proto::grpc;
 use crate::reaper::Exit;
 use crate::rights::{self, Capabilities};
-use crate::status::{Result, Status};
+use crate::status::{Code, Result, Status};
 use crate::{ids, oci, sys};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// How long a container may be ending, so that nothing can enter it, before its end is seen.
+const ENDING: Duration = Duration::from_millis(500);
 
 impl Container {
     pub async fn exec(self: &Arc<Self>, request: grpc::ExecProcessRequest) -> Result<()> {
@@ -29,7 +33,12 @@ impl Container {
         // Nothing can be started in a container that ends meanwhile; say so rather than the cause.
         let process = match result {
             Ok(process) => process,
-            Err(status) => return self.require("exec", Phase::Running).and(Err(status)),
+            Err(status) => {
+                if matches!(status.code, Code::Internal | Code::ResourceExhausted) {
+                    let _ = tokio::time::timeout(ENDING, self.find("")?.exit.wait()).await;
+                }
+                return self.require("exec", Phase::Running).and(Err(status));
+            }
         };
         sys::lock(&self.state)
             .processes
@@ -99,7 +108,7 @@ impl Container {
 
     fn confinement(&self, process: &grpc::Process, pid: i32, exit: &Exit) -> Result<Confinement> {
         let runtime = &self.context.runtime;
-        let init = sys::pidfd(pid);
+        let init = sys::pidfd(pid).and_then(sys::high);
         let init = init.map_err(|error| Status::io("find the container's process", &error))?;
         if exit.status().is_some() {
             return Err(Status::internal("the container's process has ended"));

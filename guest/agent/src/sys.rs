@@ -190,6 +190,16 @@ pub fn ignore_children() {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) };
 }
 
+/// The same file at a number that no standard stream has.
+pub fn high(fd: OwnedFd) -> io::Result<OwnedFd> {
+    use nix::fcntl::{fcntl, FcntlArg};
+    if fd.as_raw_fd() > libc::STDERR_FILENO {
+        return Ok(fd);
+    }
+    let copy = fcntl(fd.as_raw_fd(), FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    Ok(owned(copy))
+}
+
 /// A descriptor of a process, by which it can be told from a later one of equal pid.
 pub fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     // SAFETY: pidfd_open takes two numbers and touches no memory of ours.
