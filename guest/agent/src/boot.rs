@@ -54,6 +54,8 @@ fn power_off(cause: &str) {
 
 fn run() -> Result<std::convert::Infallible> {
     sys::reset_environment();
+    // Also for the children that enter containers: they are copies of us until they execute a program.
+    sys::hide_process();
     leave_rootfs()?;
     mount_first()?;
     open_console();
@@ -93,6 +95,10 @@ fn leave_rootfs() -> Result<()> {
         "bind",
         mount(Some("/"), NEW_ROOT, none, MsFlags::MS_BIND, none),
     )?;
+    // What this program was executed from can be written by nobody: a container in which a script
+    // names /proc/self/exe as its interpreter gets hold of it.
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    step("protect", mount(none, "/", none, flags, none))?;
     step("chdir", nix::unistd::chdir(NEW_ROOT))?;
     step("move", mount(Some("."), "/", none, MsFlags::MS_MOVE, none))?;
     step("chroot", nix::unistd::chroot("."))?;

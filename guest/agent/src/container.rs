@@ -2,7 +2,7 @@
 //! One container: creation, start, signals, end. Its phase is kept here; the runtime is never asked.
 //!
 //! Locks: `operation` is held exclusively by create, start and remove and shared by execs, across
-//! their runs of the runtime. `state` is held for moments only and never across an await.
+//! what they start. `state` is held for moments only and never across an await.
 
 use crate::config::Config;
 use crate::hooks::{Hooks, Point};
@@ -71,6 +71,8 @@ pub struct Container {
     annotations: HashMap<String, String>,
     /// Whether other containers are in its PID namespace; then the end of its init ends no other.
     pub shares_pids: bool,
+    /// Whether its system calls are filtered.
+    pub(crate) filtered: bool,
     pub(crate) bundle: PathBuf,
     pub cgroup: PathBuf,
 }
@@ -79,7 +81,7 @@ pub struct State {
     /// Never `Stopped`: that follows from the end of the init process.
     pub(crate) phase: Phase,
     pub processes: HashMap<String, Arc<Process>>,
-    /// Execs that the runtime is working on.
+    /// Execs that are being started.
     pub starting: HashSet<String>,
     reported: VecDeque<String>,
     pub(crate) storages: Vec<PathBuf>,
@@ -144,6 +146,7 @@ impl Container {
             version: spec.map_or(String::new(), |spec| spec.version.clone()),
             annotations: spec.map_or(HashMap::new(), |spec| spec.annotations.clone()),
             shares_pids: request.sandbox_pidns,
+            filtered: linux.map_or(false, |linux| linux.seccomp.is_some()),
             bundle: context.config.containers().join(&id),
             cgroup: context.config.cgroup.join(cgroup.trim_start_matches('/')),
             context,
@@ -204,10 +207,7 @@ impl Container {
             self.bundle.clone().into(),
         ];
         arguments.extend(extra);
-        let (pid, exit) = context
-            .runtime
-            .launch(arguments, &self.id, streams, 0)
-            .await?;
+        let (pid, exit) = context.runtime.launch(arguments, &self.id, streams).await?;
         let process = wiring.connect(pid, exit.clone())?;
         if let Err(status) = context.oom.watch(&self.id, &self.cgroup) {
             warning!("{status}");

@@ -3,7 +3,7 @@
 //! `grpc.Health` on virtio-serial ports and on vsock.
 //!
 //! Layers, each knowing only those below it:
-//! `boot` -> `service` -> `sandbox`, `network`, `machine` -> `container`, `process` -> `runtime`,
+//! `boot` -> `service` -> `sandbox`, `network`, `machine` -> `container`, `process` -> `runtime`, `enter`,
 //! `storage`, `reaper`, `cgroup`, `netlink`;
 //! `ports` -> `vsock`, `socket` -> `server` -> `grpc` -> `channel` -> `port`.
 //!
@@ -19,13 +19,16 @@ pub mod address;
 pub mod boot;
 pub mod cgroup;
 pub mod channel;
+pub mod child;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod console;
 pub mod container;
 pub mod copy;
 pub mod details;
 pub mod device;
+pub mod enter;
 pub mod exec;
 pub mod grpc;
 pub mod hooks;
@@ -33,6 +36,7 @@ pub mod hotplug;
 pub mod hugepages;
 pub mod ids;
 pub mod inotify;
+pub mod inside;
 pub mod inspect;
 pub mod link;
 pub mod link_update;
@@ -58,7 +62,9 @@ pub mod proto;
 pub mod ps;
 pub mod reaper;
 pub mod removal;
+pub mod report;
 pub mod resolver;
+pub mod rights;
 pub mod rng;
 pub mod route;
 pub mod runtime;

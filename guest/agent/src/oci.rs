@@ -37,7 +37,7 @@ pub fn container_spec(spec: &grpc::Spec, id: &str, shared: Option<&Shared>) -> R
     };
     let mut json = Map::new();
     json.insert("ociVersion".into(), json!(version));
-    json.insert("process".into(), self::process(process, None)?);
+    json.insert("process".into(), self::process(process)?);
     json.insert(
         "root".into(),
         json!({"path": root.path, "readonly": root.readonly}),
@@ -58,25 +58,8 @@ pub fn container_spec(spec: &grpc::Spec, id: &str, shared: Option<&Shared>) -> R
     Ok(Value::Object(json))
 }
 
-/// `base` is the container's own process: hosts that speak Kata 1.x send an exec without its
-/// privileges and limits, and the guest takes those of the container.
-pub fn process(process: &grpc::Process, base: Option<&grpc::Process>) -> Result<Value> {
-    if process.args.first().map_or(true, String::is_empty) {
-        return Err(Status::invalid("the process has no command"));
-    }
-    let strings = process
-        .args
-        .iter()
-        .chain(&process.env)
-        .chain([&process.cwd]);
-    if strings.into_iter().any(|text| text.contains('\0')) {
-        return Err(Status::invalid("the process has a NUL in its command"));
-    }
-    let user = process.user.clone().unwrap_or_default();
-    let cwd = match process.cwd.as_str() {
-        "" => "/",
-        cwd => cwd,
-    };
+fn process(process: &grpc::Process) -> Result<Value> {
+    let process = complete(process, &grpc::Process::default())?;
     let mut json = Map::new();
     json.insert("terminal".into(), json!(process.terminal));
     if let Some(size) = &process.console_size {
@@ -87,15 +70,15 @@ pub fn process(process: &grpc::Process, base: Option<&grpc::Process>) -> Result<
             );
         }
     }
+    let user = process.user.unwrap_or_default();
     json.insert(
         "user".into(),
         json!({"uid": user.uid, "gid": user.gid, "additionalGids": user.additional_gids}),
     );
     json.insert("args".into(), json!(process.args));
     json.insert("env".into(), json!(process.env));
-    json.insert("cwd".into(), json!(cwd));
-    let inherited = base.and_then(|base| base.capabilities.as_ref());
-    if let Some(capabilities) = process.capabilities.as_ref().or(inherited) {
+    json.insert("cwd".into(), json!(process.cwd));
+    if let Some(capabilities) = &process.capabilities {
         json.insert(
             "capabilities".into(),
             json!({
@@ -107,32 +90,63 @@ pub fn process(process: &grpc::Process, base: Option<&grpc::Process>) -> Result<
             }),
         );
     }
-    let inherited = base.map_or(&[][..], |base| &base.rlimits);
-    json.insert("rlimits".into(), rlimits(&process.rlimits, inherited));
-    let confined = process.no_new_privileges || base.map_or(false, |base| base.no_new_privileges);
-    json.insert("noNewPrivileges".into(), json!(confined));
-    let inherited = base.map_or(0, |base| base.oom_score_adj);
-    let adjustment = Some(process.oom_score_adj).filter(|adjustment| *adjustment != 0);
-    let adjustment = adjustment.unwrap_or(inherited);
-    if adjustment != 0 {
-        json.insert("oomScoreAdj".into(), json!(adjustment));
+    let limit = |limit: &grpc::PosixRlimit| json!({"type": limit.r#type, "hard": limit.hard, "soft": limit.soft});
+    json.insert(
+        "rlimits".into(),
+        process.rlimits.iter().map(limit).collect(),
+    );
+    json.insert("noNewPrivileges".into(), json!(process.no_new_privileges));
+    if process.oom_score_adj != 0 {
+        json.insert("oomScoreAdj".into(), json!(process.oom_score_adj));
     }
     Ok(Value::Object(json))
 }
 
+/// A process with all that it lacks. `base` is the container's own: hosts that speak Kata 1.x send
+/// an exec without its privileges and limits, and the guest takes those of the container.
+pub fn complete(process: &grpc::Process, base: &grpc::Process) -> Result<grpc::Process> {
+    if process.args.first().map_or(true, String::is_empty) {
+        return Err(Status::invalid("the process has no command"));
+    }
+    let strings = process
+        .args
+        .iter()
+        .chain(&process.env)
+        .chain([&process.cwd]);
+    if strings.into_iter().any(|text| text.contains('\0')) {
+        return Err(Status::invalid("the process has a NUL in its command"));
+    }
+    let mut process = process.clone();
+    if process.cwd.is_empty() {
+        process.cwd = "/".into();
+    }
+    if process.env.is_empty() {
+        process.env = base.env.clone();
+    }
+    if process.capabilities.is_none() {
+        process.capabilities = base.capabilities.clone();
+    }
+    process.rlimits = rlimits(&process.rlimits, &base.rlimits);
+    process.no_new_privileges |= base.no_new_privileges;
+    if process.oom_score_adj == 0 {
+        process.oom_score_adj = base.oom_score_adj;
+    }
+    Ok(process)
+}
+
 /// A type that a process does not name is that of its container.
-fn rlimits(own: &[grpc::PosixRlimit], inherited: &[grpc::PosixRlimit]) -> Value {
+fn rlimits(own: &[grpc::PosixRlimit], inherited: &[grpc::PosixRlimit]) -> Vec<grpc::PosixRlimit> {
     let named = |kind: &str| own.iter().any(|limit| limit.r#type == kind);
     let inherited = inherited.iter().filter(|limit| !named(&limit.r#type));
-    let limits: Vec<&grpc::PosixRlimit> = own.iter().chain(inherited).collect();
-    let mut list: Vec<Value> = limits
-        .iter()
-        .map(|limit| json!({"type": limit.r#type, "hard": limit.hard, "soft": limit.soft}))
-        .collect();
+    let mut limits: Vec<grpc::PosixRlimit> = own.iter().chain(inherited).cloned().collect();
     if !limits.iter().any(|limit| limit.r#type == "RLIMIT_NOFILE") {
-        list.push(json!({"type": "RLIMIT_NOFILE", "hard": NOFILE_HARD, "soft": NOFILE_SOFT}));
+        limits.push(grpc::PosixRlimit {
+            r#type: "RLIMIT_NOFILE".into(),
+            hard: NOFILE_HARD,
+            soft: NOFILE_SOFT,
+        });
     }
-    Value::Array(list)
+    limits
 }
 
 fn mount(mount: &grpc::Mount) -> Result<Value> {
@@ -250,7 +264,7 @@ mod tests {
             selinux_label: "ignored".into(),
         };
         assert_eq!(
-            super::process(&process, None).unwrap(),
+            super::process(&process).unwrap(),
             json!({
                 "terminal": true,
                 "consoleSize": {"height": 24, "width": 80},
@@ -283,13 +297,15 @@ mod tests {
                 soft: 9,
             }],
             oom_score_adj: 100,
+            env: vec!["A=1".into()],
             ..sh()
         };
-        let json = super::process(&sh(), Some(&base)).unwrap();
-        assert_eq!(json["capabilities"]["effective"], json!(["CAP_KILL"]));
-        assert_eq!(json["rlimits"][0]["type"], "RLIMIT_NPROC");
-        assert_eq!(json["noNewPrivileges"], true);
-        assert_eq!(json["oomScoreAdj"], 100);
+        let exec = complete(&sh(), &base).unwrap();
+        assert_eq!(exec.capabilities, base.capabilities);
+        assert_eq!(exec.rlimits[0], base.rlimits[0]);
+        assert!(exec.no_new_privileges);
+        assert_eq!(exec.oom_score_adj, 100);
+        assert_eq!(exec.env, ["A=1"]);
         let limit = |kind: &str, value| grpc::PosixRlimit {
             r#type: kind.into(),
             hard: value,
@@ -299,22 +315,24 @@ mod tests {
             capabilities: Some(Default::default()),
             rlimits: vec![limit("RLIMIT_NPROC", 5), limit("RLIMIT_CORE", 0)],
             oom_score_adj: 7,
+            env: vec!["B=2".into()],
             ..sh()
         };
-        let json = super::process(&own, Some(&base)).unwrap();
-        assert_eq!(json["capabilities"]["effective"], json!([]));
-        assert_eq!(json["oomScoreAdj"], 7);
+        let exec = complete(&own, &base).unwrap();
+        assert_eq!(exec.capabilities, own.capabilities);
+        assert_eq!(exec.oom_score_adj, 7);
+        assert_eq!(exec.env, ["B=2"]);
         let base = grpc::Process {
             rlimits: vec![limit("RLIMIT_NPROC", 9), limit("RLIMIT_NOFILE", 8)],
             ..base
         };
         assert_eq!(
-            super::process(&own, Some(&base)).unwrap()["rlimits"],
-            json!([
-                {"type": "RLIMIT_NPROC", "hard": 5, "soft": 5},
-                {"type": "RLIMIT_CORE", "hard": 0, "soft": 0},
-                {"type": "RLIMIT_NOFILE", "hard": 8, "soft": 8},
-            ])
+            complete(&own, &base).unwrap().rlimits,
+            [
+                limit("RLIMIT_NPROC", 5),
+                limit("RLIMIT_CORE", 0),
+                limit("RLIMIT_NOFILE", 8)
+            ]
         );
     }
 

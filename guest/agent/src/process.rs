@@ -49,23 +49,15 @@ impl Wiring {
     ) -> Result<Wiring> {
         let make = || -> io::Result<Wiring> {
             if process.terminal {
-                let size = process.console_size.as_ref().and_then(|size| {
-                    Some((
-                        u16::try_from(size.height).ok()?,
-                        u16::try_from(size.width).ok()?,
-                    ))
-                });
                 return Ok(Wiring::Terminal {
                     socket: ConsoleSocket::bind(runtime.private_file("tty"))?,
-                    size: size.filter(|(rows, columns)| *rows > 0 && *columns > 0),
+                    size: console_size(process),
                 });
             }
-            let (stdin, stdin_agent) = sized_pipe(pipe_size)?;
-            let (stdout_agent, stdout) = sized_pipe(pipe_size)?;
-            let (stderr_agent, stderr) = sized_pipe(pipe_size)?;
+            let (process, agent) = pipes(pipe_size)?;
             Ok(Wiring::Pipes {
-                process: Some([stdin, stdout, stderr]),
-                agent: [stdin_agent, stdout_agent, stderr_agent],
+                process: Some(process),
+                agent,
             })
         };
         make().map_err(|error| Status::io("make the streams of the process", &error))
@@ -84,12 +76,32 @@ impl Wiring {
 
     /// To be called once the runtime has left the process behind.
     pub fn connect(self, pid: i32, exit: Exit) -> Result<Process> {
+        let ends = match self {
+            Wiring::Pipes { agent, .. } => Ends::Pipes(agent),
+            Wiring::Terminal { socket, size } => {
+                let terminal = socket.receive();
+                let terminal = terminal.map_err(|error| Status::io("get the terminal", &error))?;
+                Ends::Terminal { terminal, size }
+            }
+        };
+        ends.connect(pid, exit)
+    }
+}
+
+/// The agent's side of the streams of a process.
+pub enum Ends {
+    Pipes([OwnedFd; 3]),
+    Terminal {
+        terminal: OwnedFd,
+        size: Option<(u16, u16)>,
+    },
+}
+
+impl Ends {
+    pub fn connect(self, pid: i32, exit: Exit) -> Result<Process> {
         let make = || -> io::Result<Process> {
             match self {
-                Wiring::Pipes {
-                    agent: [stdin, stdout, stderr],
-                    ..
-                } => Ok(Process {
+                Ends::Pipes([stdin, stdout, stderr]) => Ok(Process {
                     pid,
                     exit,
                     stdin: Writer::new(stdin)?,
@@ -97,8 +109,7 @@ impl Wiring {
                     stderr: Reader::new(stderr)?,
                     terminal: None,
                 }),
-                Wiring::Terminal { socket, size } => {
-                    let terminal = socket.receive()?;
+                Ends::Terminal { terminal, size } => {
                     if let Some((rows, columns)) = size {
                         sys::set_window_size(&terminal, rows, columns)?;
                     }
@@ -138,6 +149,25 @@ impl Process {
             ))),
         }
     }
+}
+
+/// Rows and columns, if the process names them.
+pub fn console_size(process: &crate::proto::grpc::Process) -> Option<(u16, u16)> {
+    let size = process.console_size.as_ref()?;
+    let rows = u16::try_from(size.height).ok()?;
+    let columns = u16::try_from(size.width).ok()?;
+    (rows > 0 && columns > 0).then_some((rows, columns))
+}
+
+/// Pipes for standard input, output and error, as (the side of the process, that of the agent).
+pub fn pipes(size: usize) -> io::Result<(Streams, [OwnedFd; 3])> {
+    let (stdin, stdin_agent) = sized_pipe(size)?;
+    let (stdout_agent, stdout) = sized_pipe(size)?;
+    let (stderr_agent, stderr) = sized_pipe(size)?;
+    Ok((
+        [stdin, stdout, stderr],
+        [stdin_agent, stdout_agent, stderr_agent],
+    ))
 }
 
 fn sized_pipe(size: usize) -> io::Result<(OwnedFd, OwnedFd)> {

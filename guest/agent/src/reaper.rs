@@ -89,8 +89,13 @@ impl Reaper {
     }
 
     pub fn spawn(&self, command: &mut Command) -> io::Result<(i32, Exit)> {
+        self.spawn_by(|| Ok(command.spawn()?.id() as i32))
+    }
+
+    /// `start` makes a child of ours and tells its pid.
+    pub fn spawn_by(&self, start: impl FnOnce() -> io::Result<i32>) -> io::Result<(i32, Exit)> {
         let mut table = sys::lock(&self.table);
-        let pid = command.spawn()?.id() as i32;
+        let pid = start()?;
         let exit = table.claim(pid);
         self.spawned.notify_one();
         Ok((pid, exit))

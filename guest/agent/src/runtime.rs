@@ -70,7 +70,12 @@ impl Runtime {
     }
 
     pub async fn run(&self, arguments: Vec<OsString>) -> Result<()> {
-        self.execute(arguments, None, 0).await
+        self.execute(arguments, None).await
+    }
+
+    /// The filter of system calls that a container was created with.
+    pub fn filter_file(&self, id: &str) -> PathBuf {
+        self.state.join(id).join("seccomp.bpf")
     }
 
     /// Lets a created container run.
@@ -83,24 +88,22 @@ impl Runtime {
             Ok(()) => Ok(()),
             Err(error) => {
                 debug!("{}: {error}, falling back to the runtime", fifo.display());
-                self.execute(vec!["start".into(), id.into()], None, 0).await
+                self.execute(vec!["start".into(), id.into()], None).await
             }
         }
     }
 
-    /// Runs `create` or `exec`, which leave a process behind, and takes over that process. It inherits
-    /// `oom_score_adj`, as the runtime sets that of the specification for `create` only.
+    /// Runs `create`, which leaves a process behind, and takes over that process.
     pub async fn launch(
         &self,
         mut arguments: Vec<OsString>,
         id: &str,
         streams: Option<Streams>,
-        oom_score_adj: i64,
     ) -> Result<(i32, Exit)> {
         let pid_file = self.private_file("pid");
         arguments.extend(["--pid-file".into(), pid_file.clone().into(), id.into()]);
         let start = self.reaper.now();
-        let result = self.execute(arguments, streams, oom_score_adj).await;
+        let result = self.execute(arguments, streams).await;
         let pid = result.and_then(|()| read_pid(&pid_file));
         let _ = fs::remove_file(&pid_file);
         pid.map(|pid| self.take_over(pid, start))
@@ -110,12 +113,7 @@ impl Runtime {
         (pid, self.reaper.claim(pid, start))
     }
 
-    async fn execute(
-        &self,
-        arguments: Vec<OsString>,
-        streams: Option<Streams>,
-        oom_score_adj: i64,
-    ) -> Result<()> {
+    async fn execute(&self, arguments: Vec<OsString>, streams: Option<Streams>) -> Result<()> {
         let action = match arguments.first() {
             Some(name) => name.to_string_lossy().into_owned(),
             None => String::new(),
@@ -132,9 +130,6 @@ impl Runtime {
             ))
             .args(["--cgroup-manager", "cgroupfs"])
             .args(&arguments);
-        if oom_score_adj != 0 {
-            sys::start_with_oom_score_adj(&mut command, oom_score_adj);
-        }
         match streams {
             Some([input, output, error]) => {
                 command.stdin(input).stdout(output).stderr(error);
@@ -201,7 +196,7 @@ fn read_log(mut log: File) -> String {
 /// The runtime reports a bad command by text only.
 fn failure(action: &str, status: i32, text: &str) -> Status {
     let message = format!("runtime {action} failed with status {status}: {text}");
-    let about_command = matches!(action, "create" | "exec")
+    let about_command = action == "create"
         && (text.contains("executable file")
             || text.contains("open executable")
             || text.contains("exec container process"));

@@ -6,9 +6,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::io::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Locks; a poisoned lock cannot be seen, because a panic ends the process.
@@ -192,23 +190,42 @@ pub fn ignore_children() {
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) };
 }
 
-/// The command's process has this from its first moment, and its children inherit it (proc(5)).
-pub fn start_with_oom_score_adj(command: &mut Command, value: i64) {
-    use nix::fcntl::{open, OFlag};
-    use nix::sys::stat::Mode;
-    let value = value.to_string();
-    let set = move || {
-        let path = c_path();
-        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
-        let file = owned(open(path, flags, Mode::empty())?);
-        nix::unistd::write(file.as_raw_fd(), value.as_bytes())?;
-        Ok(())
-    };
-    // SAFETY: between fork and exec it only makes system calls; nothing of it allocates or locks.
-    unsafe { command.pre_exec(set) };
+/// The same file at a number that no standard stream has.
+pub fn high(fd: OwnedFd) -> io::Result<OwnedFd> {
+    use nix::fcntl::{fcntl, FcntlArg};
+    if fd.as_raw_fd() > libc::STDERR_FILENO {
+        return Ok(fd);
+    }
+    let copy = fcntl(fd.as_raw_fd(), FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    Ok(owned(copy))
 }
 
-fn c_path() -> &'static CStr {
-    const PATH: &[u8] = b"/proc/self/oom_score_adj\0";
-    CStr::from_bytes_with_nul(PATH).unwrap_or_default()
+/// A descriptor of a process, by which it can be told from a later one of equal pid.
+pub fn pidfd(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: pidfd_open takes two numbers and touches no memory of ours.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    Ok(owned(Errno::result(result)? as RawFd))
+}
+
+/// Finds a file below `root`, which no link on the way can leave; the result is only a reference.
+pub fn open_in_root(root: RawFd, path: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: open_how is plain data for which all zeroes is a valid value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = (libc::O_PATH | libc::O_CLOEXEC) as u64;
+    how.resolve = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
+    let size = std::mem::size_of_val(&how);
+    // SAFETY: openat2 reads a string and an open_how of the given size; both outlive the call.
+    let result = unsafe { libc::syscall(libc::SYS_openat2, root, path.as_ptr(), &how, size) };
+    Ok(owned(Errno::result(result)? as RawFd))
+}
+
+/// Unlocks a terminal and opens the side of its process, by no path that could be another one's.
+pub fn terminal_peer(master: &OwnedFd) -> io::Result<OwnedFd> {
+    let unlocked: libc::c_int = 0;
+    // SAFETY: TIOCSPTLCK reads one int from the pointer, which lives on our stack.
+    Errno::result(unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCSPTLCK as _, &unlocked) })?;
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: TIOCGPTPEER takes flags as a number and touches no memory of ours.
+    let result = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER as _, flags) };
+    Ok(owned(Errno::result(result)?))
 }

@@ -19,13 +19,12 @@ use virtcontainers_agent::proto::grpc::*;
 use virtcontainers_agent::sandbox::Agent;
 use virtcontainers_agent::server;
 
-/// Understands the arguments that the agent uses, and runs the file that `args` starts with.
+/// Understands the arguments that the agent uses, and runs the script that `args` ends with.
 const RUNTIME: &str = r#"#!/bin/sh
 log=$2; shift 4; action=$1; shift
 while [ $# -gt 1 ]; do
     case $1 in
         --bundle) json=$2/config.json; shift ;;
-        --process) json=$2; shift ;;
         --pid-file) pid_file=$2; shift ;;
     esac
     shift
@@ -35,26 +34,16 @@ case $action in
     delete) rm -rf "STATE/$1"; exit 0 ;;
     start) echo 0 > "$fifo"; rm "$fifo"; exit 0 ;;
 esac
-program=$(sed -n 's/.*"args":\["\([^"]*\)".*/\1/p' "$json")
+program=$(sed -n 's/.*"args":\["[^"]*","\([^"]*\)".*/\1/p' "$json")
 if [ ! -f "$program" ]; then
     echo "executable file \`$program\` not found in \$PATH: No such file or directory" >> "$log"
     exit 1
 fi
 exec 3<&0
-if [ "$action" = create ]; then
-    mkdir -p "STATE/$1"
-    mkfifo "$fifo"
-    ( read go < "$fifo"; exec sh "$program" <&3 3<&- ) &
-else
-    mkfifo "$pid_file.hold"
-    ( read go < "$pid_file.hold"; exec sh "$program" <&3 3<&- ) &
-fi
+mkdir -p "STATE/$1"
+mkfifo "$fifo"
+( read go < "$fifo"; exec sh "$program" <&3 3<&- ) &
 echo $! > "$pid_file"
-if [ "$action" = exec ]; then
-    # Closed when this shell ends, so that it is not the one that reaps the process.
-    exec 4> "$pid_file.hold"
-    rm "$pid_file.hold"
-fi
 "#;
 
 struct Guest {
@@ -104,7 +93,7 @@ impl Guest {
         let file = self.root.join(name);
         fs::write(&file, script).unwrap();
         Process {
-            args: vec![file.to_str().unwrap().into()],
+            args: vec!["/bin/sh".into(), file.to_str().unwrap().into()],
             ..Default::default()
         }
     }
@@ -306,6 +295,67 @@ async fn a_missing_command_is_told_apart_and_leaves_nothing() {
     assert!(!guest.root.join("shared/containers/c").exists());
     request.oci = guest.container("c", "exit 0").oci;
     call(&client, "CreateContainer", request).await;
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_executed_is_told_by_its_reason() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    guest.run(&client, "c", "exec sleep 1000").await;
+    guest.process("plain", "exit 0");
+    let root = guest.root.to_str().unwrap();
+    for (program, code, reason) in [
+        ("no-such-program", 5, "executable-not-found"),
+        ("/no/such/program", 5, "executable-not-found"),
+        ("/dev/null/x", 5, "executable-not-found"),
+        ("plain", 7, "executable-not-permitted"),
+        ("/tmp", 7, "executable-not-permitted"),
+    ] {
+        let request = ExecProcessRequest {
+            container_id: "c".into(),
+            exec_id: "e".into(),
+            process: Some(Process {
+                args: vec![program.into()],
+                env: vec![format!("PATH=/no/such/directory:{root}")],
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let failure = client.call::<()>("ExecProcess", request).await.unwrap_err();
+        assert_eq!(failure.code, code, "{program}");
+        assert_eq!(failure.reason.as_deref(), Some(reason), "{program}");
+    }
+    // Nothing of them has stayed, the id is free.
+    guest.exec(&client, "c", "e", "exit 6").await;
+    assert_eq!(wait(&client, "c", "e").await, 6);
+}
+
+#[tokio::test]
+async fn an_exec_has_its_environment_directory_and_streams() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    sandbox(&client).await;
+    guest.run(&client, "c", "exec sleep 1000").await;
+    let script = "echo $A; pwd; umask; ls /proc/$$/fd | tr '\\n' ' '; trap; echo err >&2";
+    let directory = guest.root.join("made/on/the/way");
+    let request = ExecProcessRequest {
+        container_id: "c".into(),
+        exec_id: "e".into(),
+        process: Some(Process {
+            args: vec!["sh".into(), "-c".into(), script.into()],
+            env: vec!["PATH=/usr/bin:/bin".into(), "A=b c".into()],
+            cwd: directory.to_str().unwrap().into(),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    call(&client, "ExecProcess", request).await;
+    let expected = format!("b c\n{}\n0022\n0 1 2 ", directory.display());
+    let seen = read_all(&client, "ReadStdout", "c", "e").await;
+    assert_eq!(String::from_utf8_lossy(&seen), expected);
+    assert_eq!(read_all(&client, "ReadStderr", "c", "e").await, b"err\n");
+    assert_eq!(wait(&client, "c", "e").await, 0);
 }
 
 #[tokio::test]

@@ -279,6 +279,62 @@ class OciFieldsVmTest {
     }
 
     @Test
+    void anExecIsSetUpAsItsContainerIs() throws IOException {
+        Container container = waiting("{}");
+        String script = "pwd; echo $HOME; umask; ls /proc/$$/fd; cat /proc/self/cgroup; readlink /proc/$$/root";
+        assertThat(exec(container, sh(script).workingDirectory("/made/on/the/way")))
+                .isEqualTo("/made/on/the/way\n/root\n0022\n0\n1\n2\n0::/\n/\n");
+        assertThat(exec(
+                        container,
+                        sh("echo $HOME; echo $A").user(User.of(77, 7)).environment("A", "b c")))
+                .isEqualTo("/\nb c\n");
+        String terminal = "tty; stty size; stat -c '%u %g' $(tty); echo controlled > /dev/tty";
+        assertThat(exec(container, sh(terminal).user(User.of(5, 6)).terminal(new TerminalSize(40, 99))))
+                .isEqualTo("/dev/pts/0\r\n40 99\r\n5 6\r\ncontrolled\r\n");
+        assertThat(exec(container, sh("echo a > /dev/stdout").user(User.of(5, 6))))
+                .isEqualTo("a\n");
+        container.delete();
+    }
+
+    /** Without "no new privileges" a filter takes CAP_SYS_ADMIN, which then must be gone. */
+    @Test
+    void anExecIsFilteredWithoutGainingRights() throws IOException {
+        Container container = waiting("""
+                {'process': {'noNewPrivileges': false}, 'linux': {'seccomp': {'defaultAction': 'SCMP_ACT_ALLOW',
+                  'architectures': ['SCMP_ARCH_X86_64'],
+                  'syscalls': [{'names': ['mkdir', 'mkdirat'], 'action': 'SCMP_ACT_ERRNO', 'errnoRet': 28}]}}}""");
+        String script = STATUS + "; grep Seccomp: /proc/self/status; mkdir /tmp/x";
+        String filtered = "Seccomp:\t2\nmkdir: can't create directory '/tmp/x': No space left on device\n";
+        long all = 0x8000023;
+        assertThat(exec(container, sh(script).noNewPrivileges(false)))
+                .isEqualTo(status(0, all, all, all, 0, 0) + filtered);
+        assertThat(exec(container, sh(script).noNewPrivileges(false).user(User.of(5, 5))))
+                .isEqualTo(status(0, 0, 0, all, 0, 0) + filtered);
+        Capabilities kept = Capabilities.builder().keep("CAP_KILL").build();
+        assertThat(exec(
+                        container,
+                        sh(script).noNewPrivileges(false).user(User.of(5, 5)).capabilities(kept)))
+                .isEqualTo(status(0x20, 0x20, 0x20, 0x20, 0x20, 0) + filtered);
+        container.delete();
+    }
+
+    @Test
+    void anExecFindsItsPlaceInTheCgroup() throws IOException {
+        Container full = waiting("{'linux': {'resources': {'pids': {'limit': 1}}}}");
+        assertThat(exec(full, sh("read line < /proc/self/cgroup; echo $line"))).isEqualTo("0::/\n");
+        full.delete();
+        Container parted = waiting("""
+                {'mounts': [{'destination': '/proc', 'type': 'proc', 'source': 'proc'},
+                  {'destination': '/cgroup', 'type': 'cgroup', 'source': 'cgroup'}]}""");
+        assertThat(exec(parted, sh("""
+                        cd /cgroup; mkdir inner; for p in 1 $$; do echo $p > inner/cgroup.procs; done
+                        echo +pids > cgroup.subtree_control && echo parted"""))).isEqualTo("parted\n");
+        assertThat(exec(parted, sh("read line < /proc/self/cgroup; echo $line")))
+                .isEqualTo("0::/inner\n");
+        parted.delete();
+    }
+
+    @Test
     void noNewPrivileges() throws IOException {
         // Root gains its bounding set when it executes a program, unless it may gain nothing.
         String bounding = "{'process': {'noNewPrivileges': %s, 'capabilities': {'bounding': ['CAP_KILL'],"
