@@ -6,6 +6,7 @@ import io.virtcontainers.spi.AgentConnector;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.Hypervisor;
 import io.virtcontainers.spi.VirtualMachine;
+import io.virtcontainers.spi.VmConfig;
 import io.virtcontainers.testkit.AgentSession;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -15,20 +16,24 @@ import java.time.Duration;
 
 /** A real machine with the guest's agent, without the engine. */
 final class RealAgentSession implements AgentSession {
-    private final Path vmDirectory;
+    final Path vmDirectory;
+    final AgentConnector agents = RealBackends.agents();
+    final VirtualMachine machine;
     private final Path rootfs;
     private final Hypervisor hypervisor = RealBackends.hypervisor();
-    private final AgentConnector agents = RealBackends.agents();
-    private final VirtualMachine machine;
 
-    RealAgentSession(Path vmDirectory, Path rootfs) {
-        this.vmDirectory = vmDirectory;
+    /** @param rootfs the image that {@link #plugRootfs} plugs in */
+    RealAgentSession(VmConfig config, Path rootfs) {
+        this.vmDirectory = config.directory();
         this.rootfs = rootfs;
-        this.machine = hypervisor.launch(
-                RealBackends.machine(vmDirectory, /* detached= */ true), RealBackends.NO_PHASES, soon());
+        this.machine = hypervisor.launch(config, RealBackends.NO_PHASES, soon());
     }
 
-    private static Deadline soon() {
+    RealAgentSession(Path vmDirectory, Path rootfs) {
+        this(RealBackends.machine(vmDirectory, /* detached= */ true), rootfs);
+    }
+
+    static Deadline soon() {
         return Deadline.after(Duration.ofSeconds(60));
     }
 
@@ -43,12 +48,12 @@ final class RealAgentSession implements AgentSession {
 
     @Override
     public String plugRootfs(String diskId) {
-        return machine.addBlockDevice(diskId, rootfs, true, soon());
+        return machine.addDevice(new Device.Block(diskId, rootfs, true), soon());
     }
 
     @Override
     public void unplugRootfs(String diskId) {
-        machine.removeBlockDevice(diskId, soon());
+        machine.removeDevice(diskId, soon());
     }
 
     /** The last lines of the guest's console. */
