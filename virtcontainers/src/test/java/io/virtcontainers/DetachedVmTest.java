@@ -198,7 +198,7 @@ class DetachedVmTest {
                         .build())
                 .close();
         for (String phase :
-                List.of("disk.attach", "container.create", "container.start", "container.remove", "disk.detach")) {
+                List.of("device.attach", "container.create", "container.start", "container.remove", "device.detach")) {
             try (OtherJvm crasher =
                     new OtherJvm(DetachedCrasher.class, fixture.state.toString(), fixture.rootfs.toString(), phase)) {
                 assertThat(crasher.waitFor()).as(phase).isEqualTo(99);

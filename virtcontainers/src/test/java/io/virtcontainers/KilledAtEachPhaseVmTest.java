@@ -44,11 +44,11 @@ class KilledAtEachPhaseVmTest {
                 "hypervisor.launch",
                 "agent.connect",
                 "sandbox.create",
-                "disk.attach",
+                "device.attach",
                 "container.create",
                 "container.start",
                 "container.remove",
-                "disk.detach",
+                "device.detach",
                 "sandbox.destroy",
                 "hypervisor.stop"
             })

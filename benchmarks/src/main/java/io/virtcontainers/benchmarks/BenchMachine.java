@@ -2,6 +2,7 @@
 package io.virtcontainers.benchmarks;
 
 import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.Device;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.MemorySize;
@@ -59,7 +60,8 @@ final class BenchMachine implements AutoCloseable {
         agent = agents.connect(machine.channels().get(0));
         agent.awaitReady(soon());
         agent.createSandbox(CONTAINER, CONTAINER, soon());
-        String disk = machine.addBlockDevice("root", images.rootfsImage(rootfs, NO_PHASES, soon()), true, soon());
+        String disk = machine.addDevice(
+                new Device.Block("root", images.rootfsImage(rootfs, NO_PHASES, soon()), true), soon());
         ContainerConfig container = ContainerConfig.builder(CONTAINER)
                 .rootfs(RootFs.directory(rootfs))
                 .command("sleep", "1000000")

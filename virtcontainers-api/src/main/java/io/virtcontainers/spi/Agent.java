@@ -59,7 +59,7 @@ public interface Agent extends AutoCloseable {
     /**
      * Creates a container whose root file system is on a disk with EROFS, under an overlay in memory (CreateContainer).
      *
-     * @param rootfsDevice what {@link VirtualMachine#addBlockDevice} returned for the disk
+     * @param rootfsDevice what {@link VirtualMachine#addDevice} returned for the disk
      * @param storages further mounts, made before it and unmounted after its removal; its specification binds them
      * @param devices disks that it gets as devices
      * @throws io.virtcontainers.CommandNotFoundException if its program is not there or may not be executed

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.spi;
 
+import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -19,26 +19,26 @@ public interface VirtualMachine {
     List<GuestChannel> channels();
 
     /**
-     * Plugs in a disk; returns when the hypervisor has it, while the guest may still be looking for it.
+     * Plugs in a device; returns when the hypervisor has it, while the guest may still be looking for it.
      *
-     * @param id unique in this machine
-     * @param image a raw image on the host
-     * @return where the guest finds it, in the notation of the Kata agent: the slots of the bridge and of the device in
-     *     two-digit hex, {@code 02/1e}
+     * @param device its id is unique in this machine
+     * @return where the guest finds it, in the notation of the Kata agent: of a disk the slots of the bridge and of the
+     *     device in two-digit hex, {@code 02/1e}
      * @throws io.virtcontainers.HypervisorException if the machine refuses it or has no free slot
+     * @throws io.virtcontainers.UnsupportedException if this kind of machine cannot take it
      * @throws io.virtcontainers.DeadlineExceededException if the machine did not answer in time; the id and its slot then
-     *     stay taken until {@link #removeBlockDevice} or {@link #stop}
+     *     stay taken until {@link #removeDevice} or {@link #stop}
      */
-    String addBlockDevice(String id, Path image, boolean readOnly, Deadline deadline);
+    String addDevice(Device device, Deadline deadline);
 
     /**
-     * Unplugs a disk: returns when the guest has let go of it. Does nothing if there is no such disk. Finds a disk by its id
-     * also if another process plugged it in, and if that process died in the middle of it.
+     * Unplugs a device: returns when the guest has let go of it. Does nothing if there is none of this id. Finds a device by
+     * its id also if another process plugged it in, and if that process died in the middle of it.
      *
      * @throws io.virtcontainers.DeadlineExceededException if the guest does not let go; its slot stays taken, and another
      *     call waits on
      */
-    void removeBlockDevice(String id, Deadline deadline);
+    void removeDevice(String id, Deadline deadline);
 
     /** Halts the virtual processors. Does nothing if they are halted. */
     void pause(Deadline deadline);

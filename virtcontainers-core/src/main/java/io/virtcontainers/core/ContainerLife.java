@@ -197,8 +197,8 @@ final class ContainerLife {
 
     private void acquire(ContainerConfig config, String incarnation, Path disk, Deadline deadline) {
         String address = sandbox.step(
-                "disk.attach",
-                () -> sandbox.machine().addBlockDevice(config.id(), disk, /* readOnly= */ true, deadline));
+                "device.attach",
+                () -> sandbox.machine().addDevice(new Device.Block(config.id(), disk, /* readOnly= */ true), deadline));
         sandbox.step("container.create", () -> {
             sandbox.agent(deadline).createContainer(config, address, deadline);
             return null;
@@ -215,12 +215,12 @@ final class ContainerLife {
             });
             sandbox.note(record().released(Held.guestContainer(id)), "released");
         }
-        if (record().held().contains(Held.disk(id))) {
-            sandbox.step("disk.detach", () -> {
-                sandbox.machine().removeBlockDevice(id, deadline);
+        if (record().held().contains(Held.device(id))) {
+            sandbox.step("device.detach", () -> {
+                sandbox.machine().removeDevice(id, deadline);
                 return null;
             });
-            sandbox.note(record().released(Held.disk(id)), "released");
+            sandbox.note(record().released(Held.device(id)), "released");
         }
     }
 
@@ -247,7 +247,7 @@ final class ContainerLife {
             release(id, Deadline.after(UNDO)); // what an earlier, failed one could not
             sandbox.save(
                     record().begin(Pending.Operation.CREATE_CONTAINER, id)
-                            .holding(Held.disk(id))
+                            .holding(Held.device(id))
                             .holding(Held.guestContainer(id)),
                     "create");
             String incarnation = newIncarnation();
@@ -305,7 +305,7 @@ final class ContainerLife {
             try {
                 if (again) {
                     release(id, deadline);
-                    sandbox.save(record().holding(Held.disk(id)).holding(Held.guestContainer(id)), "start");
+                    sandbox.save(record().holding(Held.device(id)).holding(Held.guestContainer(id)), "start");
                     // Stopped since the look: then its image is in the cache, since its creation.
                     Path image = disk.orElseGet(() -> image(container.config()));
                     acquire(container.config(), incarnation, image, deadline);
@@ -446,19 +446,17 @@ final class ContainerLife {
         });
     }
 
-    String addDevice(Device.Block device) {
+    String addDevice(Device device) {
         String id = device.id();
         return sandbox.locked("add device " + id, SandboxLife.PATIENCE, () -> {
             requireRunningSandbox("add device " + id);
             requireFree(id);
             release(id, Deadline.after(UNDO));
-            sandbox.save(record().begin(Pending.Operation.ADD_DEVICE, id).holding(Held.disk(id)), "add device");
+            sandbox.save(record().begin(Pending.Operation.ADD_DEVICE, id).holding(Held.device(id)), "add device");
             try {
                 String address = sandbox.step(
-                        "disk.attach",
-                        () -> sandbox.machine()
-                                .addBlockDevice(
-                                        id, device.image(), device.readOnly(), Deadline.after(SandboxLife.REQUEST)));
+                        "device.attach",
+                        () -> sandbox.machine().addDevice(device, Deadline.after(SandboxLife.REQUEST)));
                 sandbox.save(record().device(id).endAll(id), "add device");
                 return address;
             } catch (RuntimeException e) {

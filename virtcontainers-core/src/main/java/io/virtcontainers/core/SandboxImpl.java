@@ -147,7 +147,7 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public String addDevice(Device device) {
-        return life.containerLife().addDevice((Device.Block) device); // the only kind so far
+        return life.containerLife().addDevice(device);
     }
 
     @Override

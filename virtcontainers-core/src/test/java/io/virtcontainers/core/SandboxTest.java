@@ -274,10 +274,10 @@ class SandboxTest {
     void aFailedDeleteOfAContainerCanBeRepeated() {
         Sandbox sandbox = fixture.running("demo");
         Container container = fixture.container(sandbox, "c", "sleep");
-        fixture.hypervisor.faults().fail("removeBlockDevice", new HypervisorException("the guest refuses"));
+        fixture.hypervisor.faults().fail("removeDevice", new HypervisorException("the guest refuses"));
         assertThatThrownBy(container::delete).hasMessage("the guest refuses");
         assertThat(sandbox.containers()).containsExactly(container);
-        fixture.hypervisor.faults().heal("removeBlockDevice");
+        fixture.hypervisor.faults().heal("removeDevice");
         container.delete();
         assertThat(sandbox.containers()).isEmpty();
     }

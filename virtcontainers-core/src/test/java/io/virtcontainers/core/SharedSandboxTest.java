@@ -187,14 +187,14 @@ class SharedSandboxTest {
     @Test
     void aDeviceThatCouldNotBeUndoneDoesNotUndoALaterContainer() {
         agents.faults().heal("x");
-        hypervisor.faults().after("addBlockDevice", () -> {
+        hypervisor.faults().after("addDevice", () -> {
             throw new DeadlineExceededException("no answer");
         });
-        hypervisor.faults().fail("removeBlockDevice", new DeadlineExceededException("no answer"));
+        hypervisor.faults().fail("removeDevice", new DeadlineExceededException("no answer"));
         assertThatThrownBy(() -> first.addDevice(new Device.Block("x", agents(), true)))
                 .isInstanceOf(DeadlineExceededException.class);
-        hypervisor.faults().heal("addBlockDevice");
-        hypervisor.faults().heal("removeBlockDevice");
+        hypervisor.faults().heal("addDevice");
+        hypervisor.faults().heal("removeDevice");
         running(first, "x");
         assertThat(first.container("x").state()).isEqualTo(State.RUNNING);
         assertThat(first.container("x").state()).isEqualTo(State.RUNNING);

@@ -2,6 +2,7 @@
 package io.virtcontainers.testkit;
 
 import io.virtcontainers.AgentChannel;
+import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
@@ -102,13 +103,14 @@ public final class FakeVirtualMachine implements VirtualMachine {
     }
 
     @Override
-    public String addBlockDevice(String id, Path image, boolean readOnly, Deadline deadline) {
-        return call("addBlockDevice", deadline, () -> machine.plug(id, image));
+    public String addDevice(Device device, Deadline deadline) {
+        Device.Block disk = (Device.Block) device;
+        return call("addDevice", deadline, () -> machine.plug(disk.id(), disk.image()));
     }
 
     @Override
-    public void removeBlockDevice(String id, Deadline deadline) {
-        run("removeBlockDevice", deadline, () -> machine.unplug(id, deadline));
+    public void removeDevice(String id, Deadline deadline) {
+        run("removeDevice", deadline, () -> machine.unplug(id, deadline));
     }
 
     @Override

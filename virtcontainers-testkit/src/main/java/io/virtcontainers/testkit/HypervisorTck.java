@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.Device;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VirtException;
@@ -245,7 +246,7 @@ public abstract class HypervisorTck {
         VirtualMachine machine = launch();
         kill(machine);
         assertThat(machine.onExit()).succeedsWithin(AT_ONCE);
-        assertThatThrownBy(() -> machine.addBlockDevice("disk", diskImage(), true, soon()))
+        assertThatThrownBy(() -> machine.addDevice(new Device.Block("disk", diskImage(), true), soon()))
                 .isInstanceOf(HypervisorException.class);
     }
 
@@ -254,7 +255,7 @@ public abstract class HypervisorTck {
         VirtualMachine machine = launch();
         Set<String> addresses = new HashSet<>();
         for (int i = 0; i < 5; i++) {
-            assertThat(addresses.add(machine.addBlockDevice("disk" + i, diskImage(), true, soon())))
+            assertThat(addresses.add(machine.addDevice(new Device.Block("disk" + i, diskImage(), true), soon())))
                     .isTrue();
         }
         assertThat(addresses).allMatch(address -> address.matches("[0-9a-f]{2}/[0-9a-f]{2}"));
@@ -263,36 +264,40 @@ public abstract class HypervisorTck {
     @Test
     void aDiskThatWasRemovedCanBeAddedAgain() {
         VirtualMachine machine = up(launch());
-        machine.addBlockDevice("disk", diskImage(), true, soon());
-        machine.removeBlockDevice("disk", soon());
-        machine.removeBlockDevice("disk", soon());
-        assertThat(machine.addBlockDevice("disk", diskImage(), false, soon())).isNotEmpty();
+        machine.addDevice(new Device.Block("disk", diskImage(), true), soon());
+        machine.removeDevice("disk", soon());
+        machine.removeDevice("disk", soon());
+        assertThat(machine.addDevice(new Device.Block("disk", diskImage(), false), soon()))
+                .isNotEmpty();
     }
 
     @Test
     void aDiskWhoseIdIsTakenIsRefusedAndTheFirstOneStays() {
         VirtualMachine machine = up(launch());
-        String first = machine.addBlockDevice("disk", diskImage(), true, soon());
-        assertThatThrownBy(() -> machine.addBlockDevice("disk", diskImage(), true, soon()))
+        String first = machine.addDevice(new Device.Block("disk", diskImage(), true), soon());
+        assertThatThrownBy(() -> machine.addDevice(new Device.Block("disk", diskImage(), true), soon()))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("disk");
-        assertThat(machine.addBlockDevice("other", diskImage(), true, soon())).isNotEqualTo(first);
-        machine.removeBlockDevice("disk", soon());
+        assertThat(machine.addDevice(new Device.Block("other", diskImage(), true), soon()))
+                .isNotEqualTo(first);
+        machine.removeDevice("disk", soon());
     }
 
     @Test
     void aDiskWithoutAnImageIsRefusedAndItsIdStaysFree() {
         VirtualMachine machine = launch();
-        assertThatThrownBy(() -> machine.addBlockDevice("disk", directory.resolve("missing"), true, soon()))
+        assertThatThrownBy(
+                        () -> machine.addDevice(new Device.Block("disk", directory.resolve("missing"), true), soon()))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("missing");
-        assertThat(machine.addBlockDevice("disk", diskImage(), true, soon())).isNotEmpty();
+        assertThat(machine.addDevice(new Device.Block("disk", diskImage(), true), soon()))
+                .isNotEmpty();
     }
 
     @Test
     void removingAnUnknownDiskDoesNothing() {
         VirtualMachine machine = up(launch());
-        machine.removeBlockDevice("unknown", soon());
+        machine.removeDevice("unknown", soon());
         assertRuns(machine);
     }
 
@@ -377,27 +382,30 @@ public abstract class HypervisorTck {
     void disksOfADetachedMachineBelongToAllWhoAttach() {
         VirtualMachine machine = up(launchDetached());
         VirtualMachine attached = attach(machine);
-        String first = machine.addBlockDevice("first", diskImage(), true, soon());
-        String second = attached.addBlockDevice("second", diskImage(), true, soon());
+        String first = machine.addDevice(new Device.Block("first", diskImage(), true), soon());
+        String second = attached.addDevice(new Device.Block("second", diskImage(), true), soon());
         assertThat(second).isNotEqualTo(first);
-        assertThatThrownBy(() -> attached.addBlockDevice("first", diskImage(), true, soon()))
+        assertThatThrownBy(() -> attached.addDevice(new Device.Block("first", diskImage(), true), soon()))
                 .isInstanceOf(HypervisorException.class);
-        attached.removeBlockDevice("first", soon());
-        machine.removeBlockDevice("second", soon());
-        assertThat(machine.addBlockDevice("first", diskImage(), true, soon())).isNotEmpty();
-        assertThat(attached.addBlockDevice("second", diskImage(), true, soon())).isNotEmpty();
+        attached.removeDevice("first", soon());
+        machine.removeDevice("second", soon());
+        assertThat(machine.addDevice(new Device.Block("first", diskImage(), true), soon()))
+                .isNotEmpty();
+        assertThat(attached.addDevice(new Device.Block("second", diskImage(), true), soon()))
+                .isNotEmpty();
     }
 
     @Test
     void aDiskIsFoundByOneWhoAttachesLater() {
         VirtualMachine machine = up(launchDetached());
-        machine.addBlockDevice("disk", diskImage(), true, soon());
+        machine.addDevice(new Device.Block("disk", diskImage(), true), soon());
         machine.release();
         VirtualMachine attached = attach(machine);
-        assertThatThrownBy(() -> attached.addBlockDevice("disk", diskImage(), true, soon()))
+        assertThatThrownBy(() -> attached.addDevice(new Device.Block("disk", diskImage(), true), soon()))
                 .isInstanceOf(HypervisorException.class);
-        attached.removeBlockDevice("disk", soon());
-        assertThat(attached.addBlockDevice("disk", diskImage(), true, soon())).isNotEmpty();
+        attached.removeDevice("disk", soon());
+        assertThat(attached.addDevice(new Device.Block("disk", diskImage(), true), soon()))
+                .isNotEmpty();
     }
 
     @Test

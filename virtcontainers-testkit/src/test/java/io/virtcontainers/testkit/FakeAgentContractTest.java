@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.testkit;
 
+import io.virtcontainers.Device;
 import io.virtcontainers.spi.Agent;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -26,12 +27,12 @@ class FakeAgentContractTest extends AgentTck {
 
             @Override
             public String plugRootfs(String diskId) {
-                return machine.addBlockDevice(diskId, TestMachines.DISK, true, TestMachines.soon());
+                return machine.addDevice(new Device.Block(diskId, TestMachines.DISK, true), TestMachines.soon());
             }
 
             @Override
             public void unplugRootfs(String diskId) {
-                machine.removeBlockDevice(diskId, TestMachines.soon());
+                machine.removeDevice(diskId, TestMachines.soon());
             }
 
             @Override

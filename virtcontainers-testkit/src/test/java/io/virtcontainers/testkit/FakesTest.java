@@ -10,6 +10,7 @@ import io.virtcontainers.AgentException;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.ContainerStats;
 import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.Device;
 import io.virtcontainers.GuestInterface;
 import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestPath;
@@ -80,7 +81,7 @@ class FakesTest {
     }
 
     private GuestProcess running(String id, String... command) {
-        String device = machine.addBlockDevice(id, TestMachines.DISK, true, soon());
+        String device = machine.addDevice(new Device.Block(id, TestMachines.DISK, true), soon());
         ContainerConfig config = ContainerConfig.builder(id)
                 .rootfs(RootFs.image(TestMachines.DISK))
                 .command(command)
@@ -115,8 +116,7 @@ class FakesTest {
         GuestProcess cat = running("c", "cat");
         machine.pause(soon());
         assertThatThrownBy(() -> agent.pids("c", shortly())).isInstanceOf(DeadlineExceededException.class);
-        assertThatThrownBy(() -> machine.removeBlockDevice("c", shortly()))
-                .isInstanceOf(DeadlineExceededException.class);
+        assertThatThrownBy(() -> machine.removeDevice("c", shortly())).isInstanceOf(DeadlineExceededException.class);
         CompletableFuture<List<Long>> late = CompletableFuture.supplyAsync(() -> agent.pids("c", soon()));
         machine.resume(soon());
         assertThat(late.get(20, TimeUnit.SECONDS)).hasSize(1);
@@ -142,7 +142,7 @@ class FakesTest {
     @Test
     void anIdleContainerHasNoThreadAndARunningOneHasOneUntilTheMachineDies() {
         Leaks before = Leaks.snapshot();
-        String device = machine.addBlockDevice("c", TestMachines.DISK, true, soon());
+        String device = machine.addDevice(new Device.Block("c", TestMachines.DISK, true), soon());
         ContainerConfig config = ContainerConfig.builder("c")
                 .rootfs(RootFs.image(TestMachines.DISK))
                 .command("sleep")
@@ -176,7 +176,7 @@ class FakesTest {
         agent.removeContainer("second", soon());
         assertThat(seen.get()).isEmpty();
         assertThat(agents.faults().calls()).startsWith("connect", "createSandbox", "createContainer", "startContainer");
-        assertThat(hypervisor.faults().calls()).containsExactly("launch", "addBlockDevice", "addBlockDevice");
+        assertThat(hypervisor.faults().calls()).containsExactly("launch", "addDevice", "addDevice");
     }
 
     @Test
@@ -186,8 +186,8 @@ class FakesTest {
         agents.faults().heal("createSandbox");
         agent.destroySandbox(soon());
         agent.createSandbox("x", "x", soon());
-        hypervisor.faults().fail("addBlockDevice", new HypervisorException("no"));
-        assertThatThrownBy(() -> machine.addBlockDevice("d", TestMachines.DISK, true, soon()))
+        hypervisor.faults().fail("addDevice", new HypervisorException("no"));
+        assertThatThrownBy(() -> machine.addDevice(new Device.Block("d", TestMachines.DISK, true), soon()))
                 .hasMessage("no");
         assertThat(machine.disks()).isEmpty();
     }

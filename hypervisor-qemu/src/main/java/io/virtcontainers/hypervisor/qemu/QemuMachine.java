@@ -2,13 +2,13 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.netty.channel.EventLoop;
+import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.VirtualMachine;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -95,12 +95,13 @@ final class QemuMachine implements VirtualMachine {
     }
 
     @Override
-    public String addBlockDevice(String id, Path image, boolean readOnly, Deadline deadline) {
-        return disks.add(id, image, readOnly, deadline);
+    public String addDevice(Device device, Deadline deadline) {
+        Device.Block disk = (Device.Block) device;
+        return disks.add(disk.id(), disk.image(), disk.readOnly(), deadline);
     }
 
     @Override
-    public void removeBlockDevice(String id, Deadline deadline) {
+    public void removeDevice(String id, Deadline deadline) {
         disks.remove(id, deadline);
     }
 

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
+import io.virtcontainers.Device;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.VirtualMachine;
 import java.io.IOException;
@@ -67,22 +68,27 @@ class DetachedDisksVmTest {
 
     @Test
     void eachProcessSeesTheOthersSlotsAndIds() {
-        assertThat(attached.addBlockDevice("a", disk, true, seconds(5))).isEqualTo("02/01");
-        assertThat(launched.addBlockDevice("b", disk, true, seconds(5))).isEqualTo("02/02");
-        assertThat(attached.addBlockDevice("c", disk, true, seconds(5))).isEqualTo("02/03");
-        assertThatThrownBy(() -> launched.addBlockDevice("a", disk, true, seconds(5)))
+        assertThat(attached.addDevice(new Device.Block("a", disk, true), seconds(5)))
+                .isEqualTo("02/01");
+        assertThat(launched.addDevice(new Device.Block("b", disk, true), seconds(5)))
+                .isEqualTo("02/02");
+        assertThat(attached.addDevice(new Device.Block("c", disk, true), seconds(5)))
+                .isEqualTo("02/03");
+        assertThatThrownBy(() -> launched.addDevice(new Device.Block("a", disk, true), seconds(5)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("a is plugged in already");
         awaitConsole(launched, "01:01.0=vda 0000:00:02.0/0000:01:02.0=vdb 0000:00:02.0/0000:01:03.0=vdc.");
 
-        attached.removeBlockDevice("b", seconds(20));
-        launched.removeBlockDevice("a", seconds(20));
-        attached.removeBlockDevice("a", seconds(20));
+        attached.removeDevice("b", seconds(20));
+        launched.removeDevice("a", seconds(20));
+        attached.removeDevice("a", seconds(20));
         awaitConsole(launched, "DISKS: 0000:00:02.0/0000:01:03.0=vdc.");
 
-        assertThat(launched.addBlockDevice("b", disk, true, seconds(5))).isEqualTo("02/01");
-        assertThat(attached.addBlockDevice("a", disk, true, seconds(5))).isEqualTo("02/02");
-        launched.removeBlockDevice("c", seconds(20));
+        assertThat(launched.addDevice(new Device.Block("b", disk, true), seconds(5)))
+                .isEqualTo("02/01");
+        assertThat(attached.addDevice(new Device.Block("a", disk, true), seconds(5)))
+                .isEqualTo("02/02");
+        launched.removeDevice("c", seconds(20));
     }
 
     @Test
@@ -91,17 +97,19 @@ class DetachedDisksVmTest {
         Map<String, ?> node =
                 Map.of("driver", "file", "node-name", names.node(), "filename", disk.toString(), "read-only", true);
         execute("blockdev-add", node);
-        assertThatThrownBy(() -> launched.addBlockDevice("cut", disk, true, seconds(5)))
+        assertThatThrownBy(() -> launched.addDevice(new Device.Block("cut", disk, true), seconds(5)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("a part of it; remove it first");
-        launched.removeBlockDevice("cut", seconds(5));
+        launched.removeDevice("cut", seconds(5));
 
-        assertThat(launched.addBlockDevice("cut", disk, true, seconds(5))).isEqualTo("02/01");
+        assertThat(launched.addDevice(new Device.Block("cut", disk, true), seconds(5)))
+                .isEqualTo("02/01");
         awaitConsole(launched, "01:01.0=vda.");
         execute("device_del", Map.of("id", names.device(1)));
-        attached.removeBlockDevice("cut", seconds(20));
+        attached.removeDevice("cut", seconds(20));
         awaitConsole(launched, "DISKS:.");
-        attached.removeBlockDevice("cut", seconds(5));
-        assertThat(attached.addBlockDevice("cut", disk, false, seconds(5))).isEqualTo("02/01");
+        attached.removeDevice("cut", seconds(5));
+        assertThat(attached.addDevice(new Device.Block("cut", disk, false), seconds(5)))
+                .isEqualTo("02/01");
     }
 }

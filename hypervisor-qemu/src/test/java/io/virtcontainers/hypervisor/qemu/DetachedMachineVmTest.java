@@ -15,6 +15,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.Device;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
@@ -135,10 +136,10 @@ class DetachedMachineVmTest {
         machine.resume(seconds(5));
         assertThat(machine.isPaused(seconds(5))).isFalse();
         assertThat(machine.process()).isEqualTo(qemu);
-        assertThat(machine.addBlockDevice("mine", image.initrd(), true, seconds(5)))
+        assertThat(machine.addDevice(new Device.Block("mine", image.initrd(), true), seconds(5)))
                 .isEqualTo("02/02");
-        machine.removeBlockDevice("left", seconds(20));
-        assertThat(machine.addBlockDevice("left", image.initrd(), true, seconds(5)))
+        machine.removeDevice("left", seconds(20));
+        assertThat(machine.addDevice(new Device.Block("left", image.initrd(), true), seconds(5)))
                 .isEqualTo("02/01");
 
         machine.stop(seconds(10));

@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.Device;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
@@ -66,19 +67,22 @@ class QemuMachineVmTest {
         VirtualMachine machine = launch("");
         awaitConsole(machine, "GUEST READY");
 
-        assertThat(machine.addBlockDevice("rootfs", disk, true, seconds(5))).isEqualTo("02/01");
+        assertThat(machine.addDevice(new Device.Block("rootfs", disk, true), seconds(5)))
+                .isEqualTo("02/01");
         awaitConsole(machine, "DISKS: 0000:00:02.0/0000:01:01.0=vda.");
         // A second reader of the same image: nobody locks it.
-        assertThat(machine.addBlockDevice("same", disk, true, seconds(5))).isEqualTo("02/02");
+        assertThat(machine.addDevice(new Device.Block("same", disk, true), seconds(5)))
+                .isEqualTo("02/02");
         awaitConsole(machine, "DISKS: 0000:00:02.0/0000:01:01.0=vda 0000:00:02.0/0000:01:02.0=vdb.");
-        assertThatThrownBy(() -> machine.addBlockDevice("same", disk, true, seconds(5)))
+        assertThatThrownBy(() -> machine.addDevice(new Device.Block("same", disk, true), seconds(5)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("plugged in already");
 
-        machine.removeBlockDevice("rootfs", seconds(10));
+        machine.removeDevice("rootfs", seconds(10));
         awaitConsole(machine, "DISKS: 0000:00:02.0/0000:01:02.0=vdb.");
-        machine.removeBlockDevice("rootfs", seconds(10));
-        assertThat(machine.addBlockDevice("again", disk, true, seconds(5))).isEqualTo("02/01");
+        machine.removeDevice("rootfs", seconds(10));
+        assertThat(machine.addDevice(new Device.Block("again", disk, true), seconds(5)))
+                .isEqualTo("02/01");
         awaitConsole(machine, "DISKS: 0000:00:02.0/0000:01:01.0=vda 0000:00:02.0/0000:01:02.0=vdb.");
 
         machine.stop(seconds(10));
@@ -93,11 +97,11 @@ class QemuMachineVmTest {
         VirtualMachine machine = launch("");
         awaitConsole(machine, "GUEST READY");
         for (int slot = Disks.FIRST_SLOT; slot <= Disks.LAST_SLOT; slot++) {
-            machine.addBlockDevice("disk" + slot, disk, true, seconds(5));
+            machine.addDevice(new Device.Block("disk" + slot, disk, true), seconds(5));
         }
         // The 30th disk after vda to vdz.
         awaitConsole(machine, "0000:01:1e.0=vdad");
-        assertThatThrownBy(() -> machine.addBlockDevice("more", disk, true, seconds(5)))
+        assertThatThrownBy(() -> machine.addDevice(new Device.Block("more", disk, true), seconds(5)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("no free slot");
         machine.stop(seconds(10));
@@ -107,9 +111,9 @@ class QemuMachineVmTest {
     void aDiskPluggedInBeforeTheKernelLooksIsThere() throws Exception {
         Path disk = Files.write(directory.resolve("disk"), new byte[1 << 20]);
         VirtualMachine machine = launch("");
-        machine.addBlockDevice("early", disk, false, seconds(5));
+        machine.addDevice(new Device.Block("early", disk, false), seconds(5));
         awaitConsole(machine, "=vda.");
-        machine.removeBlockDevice("early", seconds(10));
+        machine.removeDevice("early", seconds(10));
         awaitConsole(machine, "DISKS:.");
         machine.stop(seconds(10));
     }
@@ -118,11 +122,13 @@ class QemuMachineVmTest {
     void aMissingImageIsRefusedAndLeavesTheSlotFree() throws Exception {
         Path disk = Files.write(directory.resolve("disk"), new byte[1 << 20]);
         VirtualMachine machine = launch("");
-        assertThatThrownBy(() -> machine.addBlockDevice("none", directory.resolve("missing"), true, seconds(5)))
+        assertThatThrownBy(() ->
+                        machine.addDevice(new Device.Block("none", directory.resolve("missing"), true), seconds(5)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("missing")
                 .hasMessageContaining("No such file");
-        assertThat(machine.addBlockDevice("none", disk, true, seconds(5))).isEqualTo("02/01");
+        assertThat(machine.addDevice(new Device.Block("none", disk, true), seconds(5)))
+                .isEqualTo("02/01");
         machine.stop(seconds(10));
     }
 
@@ -130,14 +136,15 @@ class QemuMachineVmTest {
     void aGuestThatDoesNotLetGoOfADiskKeepsItsSlot() throws Exception {
         Path disk = Files.write(directory.resolve("disk"), new byte[1 << 20]);
         VirtualMachine machine = launch("");
-        machine.addBlockDevice("held", disk, true, seconds(5));
+        machine.addDevice(new Device.Block("held", disk, true), seconds(5));
         // The firmware has not even started Linux yet.
         Deadline deadline = Deadline.after(Duration.ofMillis(100));
-        assertThatThrownBy(() -> machine.removeBlockDevice("held", deadline))
+        assertThatThrownBy(() -> machine.removeDevice("held", deadline))
                 .isInstanceOf(DeadlineExceededException.class)
                 .hasMessageContaining("release of disk held");
-        assertThat(machine.addBlockDevice("next", disk, true, seconds(5))).isEqualTo("02/02");
-        assertThatThrownBy(() -> machine.addBlockDevice("held", disk, true, seconds(5)))
+        assertThat(machine.addDevice(new Device.Block("next", disk, true), seconds(5)))
+                .isEqualTo("02/02");
+        assertThatThrownBy(() -> machine.addDevice(new Device.Block("held", disk, true), seconds(5)))
                 .hasMessageContaining("plugged in already");
         machine.stop(seconds(10));
     }
@@ -205,7 +212,7 @@ class QemuMachineVmTest {
         String tail = machine.diagnostics().consoleTail();
         assertThat(tail.length()).isBetween(1000, 64 << 10);
         assertThat(tail.chars().filter(c -> c < ' ' && c != '\n' && c != '\t')).isEmpty();
-        machine.addBlockDevice("disk", disk, true, seconds(10));
+        machine.addDevice(new Device.Block("disk", disk, true), seconds(10));
         machine.stop(seconds(10));
         assertDead(machine.process().pid());
     }

@@ -20,16 +20,16 @@ public record Held(Kind kind, String id) {
     public enum Kind {
         /** The hypervisor's process, with the files in the directory {@code vm}. Its end is also the end of all below. */
         VM,
-        /** A disk plugged into the virtual machine. */
-        DISK,
+        /** A device plugged into the virtual machine. */
+        DEVICE,
         /** A container inside the guest. */
         GUEST_CONTAINER
     }
 
     public static final Held VM = new Held(Kind.VM, "");
 
-    public static Held disk(String id) {
-        return new Held(Kind.DISK, id);
+    public static Held device(String id) {
+        return new Held(Kind.DEVICE, id);
     }
 
     public static Held guestContainer(String id) {

@@ -43,7 +43,7 @@ final class Samples {
             Map.entry(TerminalSize.class, new TerminalSize(33, 99)),
             Map.entry(Rlimit.class, new Rlimit("RLIMIT_NPROC", 10, Rlimit.UNLIMITED)),
             Map.entry(User.class, new User(7, 8, List.of(9L))),
-            Map.entry(Held.Kind.class, Held.Kind.DISK),
+            Map.entry(Held.Kind.class, Held.Kind.DEVICE),
             Map.entry(Pending.Operation.class, Pending.Operation.ADD_DEVICE),
             Map.entry(OptionalLong.class, OptionalLong.of(5000)),
             Map.entry(String.class, "name1"),
