@@ -12,6 +12,7 @@ import io.virtcontainers.spi.AgentConnector;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.VirtualMachine;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -26,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  * started again is another session. Thread-safe.
  */
 final class GuestSession {
+    private static final Duration HALTED_ANSWER = Duration.ofSeconds(2);
+
     private final SandboxPlace place;
     private final VirtualMachine machine;
     private final MachineEnd end;
@@ -89,7 +92,7 @@ final class GuestSession {
     }
 
     private synchronized Agent connect(AgentConnector agents, GuestChannel chosen) {
-        Agent connecting = agents.connect(chosen);
+        Agent connecting = agents.connect(chosen, () -> machine.isPaused(Deadline.after(HALTED_ANSWER)));
         agent = connecting;
         return connecting;
     }

@@ -12,6 +12,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 
 /**
  * Connects to the agents of {@link FakeVirtualMachine}s, also of those that another {@link FakeHypervisor} of this Java
@@ -56,7 +57,7 @@ public final class FakeAgents implements AgentConnector {
     }
 
     @Override
-    public Agent connect(GuestChannel channel) {
+    public Agent connect(GuestChannel channel, BooleanSupplier halted) {
         FakeAgent agent = new FakeAgent(channel, FakeMachine.guestBehind(channel), faults, programs);
         faults.run("connect", () -> agents.add(agent));
         return agent;

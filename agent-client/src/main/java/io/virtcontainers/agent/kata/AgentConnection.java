@@ -22,9 +22,12 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,9 +43,11 @@ import org.slf4j.LoggerFactory;
  * too, which makes a new connection if this one stays silent. It may be up and of no use: where bytes were lost on the way,
  * both sides can wait for each other for ever (a lost WINDOW_UPDATE is enough).
  *
- * <p>A call is never repeated here, as it may have had its effect. HTTP/2 keep-alive pings are off on every transport: a
- * paused machine must not lose its connection, and neither kind of death needs them: that of the machine is told by the
- * hypervisor to the engine, and by the kernel to the socket, and that of an agent alone ends each call at its deadline.
+ * <p>A call is never repeated here, as it may have had its effect.
+ *
+ * <p>The death of the machine is told by the hypervisor to the engine, and by the kernel to the socket. An agent that hangs in
+ * a living machine ends each call at its deadline; for calls without one there is {@link KeepAlive}, by health checks: no
+ * answer is a reason for doubt, unless the machine is halted. HTTP/2's own pings are off, as they know nothing of that.
  */
 final class AgentConnection {
     private static final Logger log = LoggerFactory.getLogger(AgentConnection.class);
@@ -61,6 +66,9 @@ final class AgentConnection {
     private final SocketDialer dialer;
     private final Transport transport;
     private final EventLoop loop;
+    private final KeepAlive keepAlive;
+    private final BooleanSupplier halted;
+    private final Executor executor;
     private final AgentErrors errors = new AgentErrors(() -> Optional.ofNullable(this.version));
 
     private final AtomicBoolean askingVersion = new AtomicBoolean();
@@ -69,7 +77,14 @@ final class AgentConnection {
     private volatile @Nullable VirtException failure;
     private volatile @Nullable String version;
 
-    AgentConnection(Transport transport) {
+    /**
+     * @param keepAlive between two questions to the agent while a call without a deadline is open
+     * @param halted whether the machine's processors are halted now; may block for a moment and may throw
+     * @param executor where {@code halted} is asked
+     */
+    AgentConnection(Transport transport, Duration keepAlive, BooleanSupplier halted, Executor executor) {
+        this.halted = halted;
+        this.executor = executor;
         SocketAddress address = transport.address();
         this.transport = transport;
         this.loop = transport.loop();
@@ -86,6 +101,7 @@ final class AgentConnection {
                 .maxInboundMessageSize(LARGEST_MESSAGE)
                 .idleTimeout(NEVER_IDLE.toDays(), TimeUnit.DAYS)
                 .build();
+        this.keepAlive = new KeepAlive(loop, keepAlive, () -> isAlive(keepAlive), this::silent);
     }
 
     EventLoop loop() {
@@ -187,7 +203,7 @@ final class AgentConnection {
     <Q, R> CompletableFuture<R> open(MethodDescriptor<Q, R> method, Q request) {
         CompletableFuture<Void> connected = connected();
         if (connected.isDone() && !connected.isCompletedExceptionally()) {
-            return AgentCall.start(channel, method, CallOptions.DEFAULT, request);
+            return keepAlive.during(AgentCall.start(channel, method, CallOptions.DEFAULT, request));
         }
         CompletableFuture<R> result = new CompletableFuture<>();
         var unused = connected.whenComplete((nothing, error) -> {
@@ -197,7 +213,7 @@ final class AgentConnection {
                 link(AgentCall.start(channel, method, CallOptions.DEFAULT, request), result);
             }
         });
-        return result;
+        return keepAlive.during(result);
     }
 
     private static <R> void link(AgentCall<R> call, CompletableFuture<R> result) {
@@ -209,6 +225,39 @@ final class AgentConnection {
                 result.complete(answer);
             }
         });
+    }
+
+    /** Whether a health check is answered in time; true also if there is no connection, which others see to. */
+    private CompletableFuture<Boolean> isAlive(Duration within) {
+        if (channel.getState(false) != ConnectivityState.READY) {
+            return CompletableFuture.completedFuture(true);
+        }
+        var options = CallOptions.DEFAULT.withDeadlineAfter(within.toNanos(), TimeUnit.NANOSECONDS);
+        return AgentCall.start(channel, HealthGrpc.getCheckMethod(), options, CheckRequest.getDefaultInstance())
+                .handle((answer, error) -> error == null || !AgentErrors.hasCode(error, Status.Code.DEADLINE_EXCEEDED));
+    }
+
+    private void silent() {
+        try {
+            executor.execute(() -> {
+                if (!isHalted()) {
+                    log.info("agent does not answer, its connection is tried and then replaced: {}", transport);
+                    doubted = true;
+                    var unused = connected();
+                }
+            });
+        } catch (RejectedExecutionException closed) {
+            log.debug("agent does not answer, and the connector is closed: {}", transport);
+        }
+    }
+
+    private boolean isHalted() {
+        try {
+            return halted.getAsBoolean();
+        } catch (VirtException e) {
+            log.debug("whether the machine is halted is not known: {}", e.getMessage());
+            return true; // it has most likely ended, which the engine is told
+        }
     }
 
     /** The error for the user; the reason of {@link #fail} if there is one, whatever the call itself failed with. */

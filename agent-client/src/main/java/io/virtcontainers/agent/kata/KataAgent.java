@@ -29,6 +29,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /** The agent of one sandbox: each method is one call of {@code grpc.AgentService}. Thread-safe. */
@@ -42,9 +43,12 @@ final class KataAgent implements Agent {
     private final Executor callbacks;
     private final Consumer<KataAgent> onClose;
 
-    /** @param callbacks where users' continuations run */
-    KataAgent(Transport transport, Executor callbacks, Consumer<KataAgent> onClose) {
-        this.connection = new AgentConnection(transport);
+    /**
+     * @param callbacks where users' continuations run
+     * @param halted see {@link io.virtcontainers.spi.AgentConnector#connect}
+     */
+    KataAgent(Transport transport, Executor callbacks, BooleanSupplier halted, Consumer<KataAgent> onClose) {
+        this.connection = new AgentConnection(transport, KeepAlive.INTERVAL, halted, callbacks);
         this.containers = new ContainerCalls(connection);
         this.network = new NetworkCalls(connection);
         this.machine = new MachineCalls(connection);

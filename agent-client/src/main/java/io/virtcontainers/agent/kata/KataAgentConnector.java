@@ -15,6 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 
 /**
  * Makes the transport of each channel, and holds the threads that all connections share: {@link EventLoops}, and two for
@@ -49,10 +50,11 @@ final class KataAgentConnector implements AgentConnector {
     }
 
     @Override
-    public Agent connect(GuestChannel channel) {
+    public Agent connect(GuestChannel channel, BooleanSupplier halted) {
         Optional<AgentException> problem = problem(channel);
         // Where there is a problem, the transport only gives its name and never makes a socket.
-        KataAgent agent = new KataAgent(transport(channel, problem.isEmpty() && !closed), callbacks, agents::remove);
+        KataAgent agent =
+                new KataAgent(transport(channel, problem.isEmpty() && !closed), callbacks, halted, agents::remove);
         agents.add(agent);
         if (closed) {
             agent.abort(new AgentException("the connector of the agent is closed"));

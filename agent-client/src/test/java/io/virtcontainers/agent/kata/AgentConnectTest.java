@@ -97,7 +97,7 @@ class AgentConnectTest {
     void dialsAgainWhenNothingComes() throws Exception {
         var loops = new io.netty.channel.MultiThreadIoEventLoopGroup(1, io.netty.channel.nio.NioIoHandler.newFactory());
         try {
-            AgentConnection connection = new AgentConnection(
+            AgentConnection connection = Fixture.connection(
                     new VirtioSerialTransport(socket(), false, (io.netty.channel.EventLoop) loops.next()));
             RawServer silent = RawServer.silent(socket());
             connection.start(Duration.ofMillis(300));

@@ -24,6 +24,10 @@ final class Fixture implements AutoCloseable {
         agent.awaitReady(soon());
     }
 
+    static AgentConnection connection(Transport transport) {
+        return new AgentConnection(transport, KeepAlive.INTERVAL, () -> false, Runnable::run);
+    }
+
     /** A deadline that only a hang reaches. */
     static Deadline soon() {
         return Deadline.after(Duration.ofSeconds(20));

@@ -98,7 +98,7 @@ class TransportsTest {
     }
 
     private AgentConnection connect(Kind kind) {
-        AgentConnection connection = new AgentConnection(transport(kind));
+        AgentConnection connection = Fixture.connection(transport(kind));
         connection.start(PATIENCE);
         connection.awaitReady(Fixture.soon());
         return connection;
@@ -196,7 +196,7 @@ class TransportsTest {
     @EnumSource(names = {"YAMUX", "HYBRID"})
     void givesUpOnWhatSpeaksSomethingElse(Kind kind) throws Exception {
         try (RawServer server = RawServer.talking(socket(), "SSH-2.0-OpenSSH_9.2p1 Debian-2".repeat(100))) {
-            AgentConnection connection = new AgentConnection(transport(kind));
+            AgentConnection connection = Fixture.connection(transport(kind));
             connection.start(PATIENCE);
             assertThatThrownBy(() -> connection.awaitReady(Fixture.soon()))
                     .isInstanceOf(AgentException.class)
@@ -211,7 +211,7 @@ class TransportsTest {
     @Test
     void aHybridSocketThatRefusesIsAskedAgainUntilTheDeadline() throws Exception {
         try (RawServer server = RawServer.closing(socket())) {
-            AgentConnection connection = new AgentConnection(transport(Kind.HYBRID));
+            AgentConnection connection = Fixture.connection(transport(Kind.HYBRID));
             connection.start(PATIENCE);
             assertThatThrownBy(() -> connection.awaitReady(Deadline.after(Duration.ofMillis(700))))
                     .isInstanceOf(DeadlineExceededException.class)
@@ -229,7 +229,7 @@ class TransportsTest {
     void anErrorOfTheSocketIsTriedAgainUntilTheDeadlineAndTold(String error) {
         AtomicInteger dials = new AtomicInteger();
         Transport failing = new Failing(loops.nio(), dials, new IOException("connect(..) failed: " + error));
-        AgentConnection connection = new AgentConnection(failing);
+        AgentConnection connection = Fixture.connection(failing);
         connection.start(PATIENCE);
         assertThatThrownBy(() -> connection.awaitReady(Deadline.after(Duration.ofMillis(700))))
                 .isInstanceOf(DeadlineExceededException.class)
