@@ -2,6 +2,7 @@
 package io.virtcontainers;
 
 import io.virtcontainers.spi.Ids;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param readOnlyRootfs whether the container sees its root file system read-only (OCI {@code root.readonly})
  * @param process its init process
  * @param resources its limits
+ * @param mounts what it sees besides its root file system, in the order of mounting
  * @param sharedPidNamespace whether it sees the processes of the sandbox's other containers that share too, as with
  *     Kubernetes' {@code shareProcessNamespace}
  * @param annotations what the caller wants to remember with it
@@ -29,22 +31,26 @@ public record ContainerConfig(
         boolean readOnlyRootfs,
         ProcessConfig process,
         Resources resources,
+        List<Mount> mounts,
         boolean sharedPidNamespace,
         Map<String, String> annotations,
         Optional<String> spec) {
     public ContainerConfig {
         Ids.require("container id", id);
+        mounts = List.copyOf(mounts);
         annotations = Map.copyOf(annotations);
     }
 
     /** The same with other annotations. */
     public ContainerConfig withAnnotations(Map<String, String> all) {
-        return new ContainerConfig(id, rootfs, readOnlyRootfs, process, resources, sharedPidNamespace, all, spec);
+        return new ContainerConfig(
+                id, rootfs, readOnlyRootfs, process, resources, mounts, sharedPidNamespace, all, spec);
     }
 
     /** The same with other limits. */
     public ContainerConfig withResources(Resources limits) {
-        return new ContainerConfig(id, rootfs, readOnlyRootfs, process, limits, sharedPidNamespace, annotations, spec);
+        return new ContainerConfig(
+                id, rootfs, readOnlyRootfs, process, limits, mounts, sharedPidNamespace, annotations, spec);
     }
 
     public static Builder builder(String id) {
@@ -58,6 +64,7 @@ public record ContainerConfig(
         private boolean readOnlyRootfs;
         private @Nullable ProcessConfig process;
         private Resources resources = Resources.none();
+        private final List<Mount> mounts = new ArrayList<>();
         private boolean sharedPidNamespace;
         private final Map<String, String> annotations = new HashMap<>();
         private Optional<String> spec = Optional.empty();
@@ -99,6 +106,12 @@ public record ContainerConfig(
             return this;
         }
 
+        /** Adds mounts. Default: none. */
+        public Builder mounts(Mount... more) {
+            mounts.addAll(List.of(more));
+            return this;
+        }
+
         /** Lets it share the PID namespace of the sandbox. Default: one of its own. */
         public Builder sharedPidNamespace(boolean shared) {
             sharedPidNamespace = shared;
@@ -125,7 +138,7 @@ public record ContainerConfig(
                 throw new InvalidConfigException("container " + id + " has no command: set command(...)");
             }
             return new ContainerConfig(
-                    id, rootfs, readOnlyRootfs, process, resources, sharedPidNamespace, annotations, spec);
+                    id, rootfs, readOnlyRootfs, process, resources, mounts, sharedPidNamespace, annotations, spec);
         }
     }
 }

@@ -16,13 +16,21 @@ import org.jspecify.annotations.Nullable;
  *     directory or in {@code /lib/modules/<version>}. Empty: one that is found on the host
  * @param kernelParameters appended to the kernel's command line, in order
  * @param agentChannel default {@link AgentChannel#AUTO}
+ * @param machine the machine that is emulated
+ * @param memory where the guest's memory comes from
+ * @param block its disks
+ * @param sharedFs how directories of the host are shared with it
  */
 public record HypervisorConfig(
         Accelerator accelerator,
         Optional<Path> binary,
         Optional<Path> kernel,
         List<String> kernelParameters,
-        AgentChannel agentChannel) {
+        AgentChannel agentChannel,
+        MachineConfig machine,
+        GuestMemoryConfig memory,
+        BlockConfig block,
+        SharedFsConfig sharedFs) {
     private static final HypervisorConfig DEFAULTS = builder().build();
 
     public HypervisorConfig {
@@ -50,6 +58,10 @@ public record HypervisorConfig(
         private @Nullable Path kernel;
         private final List<String> kernelParameters = new ArrayList<>();
         private AgentChannel agentChannel = AgentChannel.AUTO;
+        private MachineConfig machine = MachineConfig.defaults();
+        private GuestMemoryConfig memory = GuestMemoryConfig.defaults();
+        private BlockConfig block = BlockConfig.defaults();
+        private SharedFsConfig sharedFs = SharedFsConfig.defaults();
 
         private Builder() {}
 
@@ -83,13 +95,46 @@ public record HypervisorConfig(
             return this;
         }
 
+        /** Default: {@link MachineConfig#defaults}. */
+        public Builder machine(MachineConfig newMachine) {
+            machine = newMachine;
+            return this;
+        }
+
+        /** Default: {@link GuestMemoryConfig#defaults}. */
+        public Builder memory(GuestMemoryConfig newMemory) {
+            memory = newMemory;
+            return this;
+        }
+
+        /** Default: {@link BlockConfig#defaults}. */
+        public Builder block(BlockConfig newBlock) {
+            block = newBlock;
+            return this;
+        }
+
+        /** Default: {@link SharedFsConfig#defaults}, which shares nothing. */
+        public Builder sharedFs(SharedFsConfig newSharedFs) {
+            sharedFs = newSharedFs;
+            return this;
+        }
+
+        /** Shares directories of the host in this way, all else by default. */
+        public Builder sharedFs(SharedFs type) {
+            return sharedFs(SharedFsConfig.defaults().withType(type));
+        }
+
         public HypervisorConfig build() {
             return new HypervisorConfig(
                     accelerator,
                     Optional.ofNullable(binary),
                     Optional.ofNullable(kernel),
                     kernelParameters,
-                    agentChannel);
+                    agentChannel,
+                    machine,
+                    memory,
+                    block,
+                    sharedFs);
         }
     }
 }

@@ -14,6 +14,7 @@ import java.util.Map;
  * @param vcpus virtual processors, 1 to 240
  * @param memory the guest's memory, 64 MiB or more
  * @param hypervisor what runs it
+ * @param network what connects it to networks; default {@link NetworkConfig#none}
  * @param detached whether it outlives this Java process: it ends when it is deleted, and other processes of the same user
  *     can fetch it by its id ({@link VirtContainers#sandbox})
  * @param annotations what the caller wants to remember with it
@@ -25,6 +26,7 @@ public record SandboxConfig(
         int vcpus,
         MemorySize memory,
         HypervisorConfig hypervisor,
+        NetworkConfig network,
         boolean detached,
         Map<String, String> annotations,
         Duration bootDeadline) {
@@ -55,7 +57,7 @@ public record SandboxConfig(
 
     /** The same with other annotations. */
     public SandboxConfig withAnnotations(Map<String, String> all) {
-        return new SandboxConfig(id, hostname, vcpus, memory, hypervisor, detached, all, bootDeadline);
+        return new SandboxConfig(id, hostname, vcpus, memory, hypervisor, network, detached, all, bootDeadline);
     }
 
     public static Builder builder(String id) {
@@ -69,6 +71,7 @@ public record SandboxConfig(
         private int vcpus = 1;
         private MemorySize memory = MemorySize.mib(512);
         private HypervisorConfig hypervisor = HypervisorConfig.defaults();
+        private NetworkConfig network = NetworkConfig.none();
         private boolean detached;
         private final Map<String, String> annotations = new HashMap<>();
         private Duration bootDeadline = Duration.ofSeconds(60);
@@ -104,6 +107,12 @@ public record SandboxConfig(
             return this;
         }
 
+        /** Default: {@link NetworkConfig#none}. */
+        public Builder network(NetworkConfig newNetwork) {
+            network = newNetwork;
+            return this;
+        }
+
         /** Lets it outlive this Java process; see {@link SandboxConfig#detached}. Default: false. */
         public Builder detached(boolean outlives) {
             detached = outlives;
@@ -123,7 +132,8 @@ public record SandboxConfig(
         }
 
         public SandboxConfig build() {
-            return new SandboxConfig(id, hostname, vcpus, memory, hypervisor, detached, annotations, bootDeadline);
+            return new SandboxConfig(
+                    id, hostname, vcpus, memory, hypervisor, network, detached, annotations, bootDeadline);
         }
     }
 }

@@ -22,11 +22,16 @@ class ConfigTest {
                         1,
                         MemorySize.mib(512),
                         HypervisorConfig.defaults(),
+                        NetworkConfig.none(),
                         false,
                         Map.of(),
                         Duration.ofSeconds(60)));
         assertThat(HypervisorConfig.defaults().accelerator()).isEqualTo(Accelerator.AUTO);
         assertThat(HypervisorConfig.defaults().agentChannel()).isEqualTo(AgentChannel.AUTO);
+        assertThat(HypervisorConfig.defaults().machine()).isEqualTo(MachineConfig.defaults());
+        assertThat(HypervisorConfig.defaults().memory()).isEqualTo(GuestMemoryConfig.defaults());
+        assertThat(HypervisorConfig.defaults().block()).isEqualTo(BlockConfig.defaults());
+        assertThat(HypervisorConfig.defaults().sharedFs().type()).isEqualTo(SharedFs.NONE);
     }
 
     @Test

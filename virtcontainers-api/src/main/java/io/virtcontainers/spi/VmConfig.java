@@ -5,6 +5,7 @@ import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.MemorySize;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A virtual machine to launch.
@@ -17,6 +18,12 @@ import java.util.List;
  * @param settings what the user chose
  * @param image what it boots
  * @param kernelParameters what the agent needs on the kernel's command line; the user's come after these
+ * @param cards its network cards, in the order in which the guest finds them
+ * @param networkNamespace the network namespace of the host in which the hypervisor runs, where its taps are; empty: that of
+ *     this process
+ * @param sharedDirectory the directory of the host that is exported under the mount tag {@link #SHARE_TAG}, in the way that
+ *     the settings say; empty: none
+ * @param memoryImage whether its memory is that of a template
  */
 public record VmConfig(
         String sandboxId,
@@ -26,8 +33,92 @@ public record VmConfig(
         boolean detached,
         HypervisorConfig settings,
         GuestImage image,
-        List<String> kernelParameters) {
+        List<String> kernelParameters,
+        List<NetworkCard> cards,
+        Optional<Path> networkNamespace,
+        Optional<Path> sharedDirectory,
+        MemoryImage memoryImage) {
+    /** By which the guest mounts the shared directory, as in Kata Containers 1.x. */
+    public static final String SHARE_TAG = "kataShared";
+
     public VmConfig {
         kernelParameters = List.copyOf(kernelParameters);
+        cards = List.copyOf(cards);
+    }
+
+    /** A machine with no card and nothing shared, that boots. */
+    public VmConfig(
+            String sandboxId,
+            Path directory,
+            int vcpus,
+            MemorySize memory,
+            boolean detached,
+            HypervisorConfig settings,
+            GuestImage image,
+            List<String> kernelParameters) {
+        this(
+                sandboxId,
+                directory,
+                vcpus,
+                memory,
+                detached,
+                settings,
+                image,
+                kernelParameters,
+                List.of(),
+                Optional.empty(),
+                Optional.empty(),
+                MemoryImage.none());
+    }
+
+    /** The same with these cards, in this network namespace. */
+    public VmConfig withNetwork(List<NetworkCard> newCards, Optional<Path> newNetworkNamespace) {
+        return new VmConfig(
+                sandboxId,
+                directory,
+                vcpus,
+                memory,
+                detached,
+                settings,
+                image,
+                kernelParameters,
+                newCards,
+                newNetworkNamespace,
+                sharedDirectory,
+                memoryImage);
+    }
+
+    /** The same with this directory shared. */
+    public VmConfig withSharedDirectory(Path newSharedDirectory) {
+        return new VmConfig(
+                sandboxId,
+                directory,
+                vcpus,
+                memory,
+                detached,
+                settings,
+                image,
+                kernelParameters,
+                cards,
+                networkNamespace,
+                Optional.of(newSharedDirectory),
+                memoryImage);
+    }
+
+    /** The same with another relation to a template. */
+    public VmConfig withMemoryImage(MemoryImage newMemoryImage) {
+        return new VmConfig(
+                sandboxId,
+                directory,
+                vcpus,
+                memory,
+                detached,
+                settings,
+                image,
+                kernelParameters,
+                cards,
+                networkNamespace,
+                sharedDirectory,
+                newMemoryImage);
     }
 }

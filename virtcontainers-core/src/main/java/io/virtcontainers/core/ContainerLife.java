@@ -15,6 +15,7 @@ import io.virtcontainers.NotFoundException;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
 import io.virtcontainers.State;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.core.state.ContainerRecord;
 import io.virtcontainers.core.state.Held;
@@ -238,6 +239,9 @@ final class ContainerLife {
     // Operations
 
     Container create(ContainerConfig config) {
+        if (!config.mounts().isEmpty()) {
+            throw new UnsupportedException("mounts " + config.mounts() + " are not supported yet");
+        }
         String id = config.id();
         sandbox.requireUsable("create container " + id);
         Path disk = image(config);

@@ -5,6 +5,7 @@ import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandResult;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
@@ -12,6 +13,7 @@ import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxStatus;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtContainers;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.core.state.SandboxLocks;
@@ -163,6 +165,9 @@ public final class Engine implements VirtContainers {
 
     @Override
     public Sandbox create(SandboxConfig config) {
+        if (!config.network().equals(NetworkConfig.none())) {
+            throw new UnsupportedException("network " + config.network() + " is not supported yet");
+        }
         synchronized (sandboxes) {
             requireOpen();
         }

@@ -5,6 +5,7 @@ import io.virtcontainers.AgentConnectionLostException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.SandboxBusyException;
@@ -28,6 +29,7 @@ import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -666,6 +668,31 @@ final class SandboxLife {
         });
         note(containerLife.withExits(record()).stopped(reason), reason);
         tellEnd(end, reason);
+        releaseHost();
+    }
+
+    /** Gives back what the host still holds for the machine that is gone; what fails stays in the journal, for the next try. */
+    private void releaseHost() {
+        List<Held> held = record().held();
+        for (int i = held.size() - 1; i >= 0; i--) {
+            Held entry = held.get(i);
+            quietly("give back " + entry, () -> {
+                giveBack(entry);
+                note(record().released(entry), "released");
+            });
+        }
+    }
+
+    /** Whoever deletes the sandbox deletes its journal. */
+    private void requireNothingHeld() {
+        if (!record().held().isEmpty()) {
+            throw new HostSetupException("cannot delete sandbox " + id() + ": the host still holds " + record().held()
+                    + " for it, the log says why; delete it again");
+        }
+    }
+
+    private void giveBack(Held entry) {
+        throw new IllegalStateException(entry + " ends with the machine");
     }
 
     void delete() {
@@ -673,6 +700,7 @@ final class SandboxLife {
             if (!record().held().isEmpty() || record().isUp()) {
                 end();
             }
+            requireNothingHeld();
             place.remove();
             events.publish(new SandboxEvent.Deleted(id()));
             forget();

@@ -62,7 +62,7 @@ final class QemuCommandLine {
         option(line, "-M", "q35,sata=off,smbus=off,vmport=off");
         addProcessor(line, kvm);
         option(line, "-smp", "cpus=" + config.vcpus());
-        option(line, "-m", config.memory().toMib() + "M");
+        line.addAll(MemoryArguments.of(config));
         qemu.qboot().ifPresent(rom -> option(line, "-bios", rom.toString()));
         option(line, "-kernel", config.image().kernel().toAbsolutePath().toString());
         option(line, "-initrd", config.image().initrd().toAbsolutePath().toString());

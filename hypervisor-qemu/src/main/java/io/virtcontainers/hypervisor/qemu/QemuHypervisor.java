@@ -61,6 +61,7 @@ final class QemuHypervisor implements Hypervisor {
     @Override
     public VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline) {
         requireOpen("launch sandbox " + config.sandboxId());
+        UnsupportedSettings.refuse(config);
         SandboxFiles files = new SandboxFiles(config.directory());
         files.requireShortSocketPaths();
         AgentChannels.Choice channel = channels.choose(config.settings());

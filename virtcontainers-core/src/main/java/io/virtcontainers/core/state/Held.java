@@ -23,7 +23,14 @@ public record Held(Kind kind, String id) {
         /** A device plugged into the virtual machine. */
         DEVICE,
         /** A container inside the guest. */
-        GUEST_CONTAINER
+        GUEST_CONTAINER;
+
+        /** Whether it is something of the host that does not end with the hypervisor's process. */
+        public boolean outlivesTheMachine() {
+            return switch (this) {
+                case VM, DEVICE, GUEST_CONTAINER -> false;
+            };
+        }
     }
 
     public static final Held VM = new Held(Kind.VM, "");

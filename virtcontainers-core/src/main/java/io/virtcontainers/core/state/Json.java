@@ -16,6 +16,8 @@ import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import io.virtcontainers.Mount;
+import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.RootFs;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -30,6 +32,8 @@ final class Json {
             .addModule(new JavaTimeModule())
             .addModule(paths())
             .addMixIn(RootFs.class, RootFsType.class)
+            .addMixIn(Mount.class, MountType.class)
+            .addMixIn(NetworkConfig.class, NetworkType.class)
             // Only the components of records, not isEmpty() and its like.
             .disable(MapperFeature.AUTO_DETECT_IS_GETTERS)
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -45,6 +49,18 @@ final class Json {
         @JsonSubTypes.Type(value = RootFs.Image.class, name = "image")
     })
     private interface RootFsType {}
+
+    @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
+    @JsonSubTypes({@JsonSubTypes.Type(value = Mount.Bind.class, name = "bind")})
+    private interface MountType {}
+
+    @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
+    @JsonSubTypes({
+        @JsonSubTypes.Type(value = NetworkConfig.None.class, name = "none"),
+        @JsonSubTypes.Type(value = NetworkConfig.User.class, name = "user"),
+        @JsonSubTypes.Type(value = NetworkConfig.Namespace.class, name = "namespace")
+    })
+    private interface NetworkType {}
 
     /** As they were given; Jackson's own way makes them absolute URIs. */
     private static SimpleModule paths() {

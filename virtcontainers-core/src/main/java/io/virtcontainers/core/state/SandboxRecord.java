@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /**
@@ -87,7 +88,7 @@ public record SandboxRecord(
     }
 
     public SandboxRecord config(SandboxConfig changed) {
-        return with(changed, state, vmm, stopReason, containers, devices, held, pending);
+        return edit(e -> e.config = changed);
     }
 
     /** Paused or running again. */
@@ -95,26 +96,30 @@ public record SandboxRecord(
         if (state != next && !state.mayBecome(next)) {
             throw new IllegalStateException(state + " -> " + next);
         }
-        return with(config, next, vmm, stopReason, containers, devices, held, pending);
+        return edit(e -> e.state = next);
     }
 
     public SandboxRecord running(HostProcess process) {
-        return with(config, State.RUNNING, Optional.of(process), Optional.empty(), containers, devices, held, pending);
+        return edit(e -> {
+            e.state = State.RUNNING;
+            e.vmm = Optional.of(process);
+            e.stopReason = Optional.empty();
+        });
     }
 
-    /** Stopped: the machine is gone, and with it all that was in it. */
+    /** Stopped: the machine is gone, and with it all that was in it; what the host still holds for it stays to be given back. */
     public SandboxRecord stopped(String reason) {
-        return with(
-                config,
-                State.STOPPED,
-                Optional.empty(),
-                Optional.of(reason),
-                containers.stream()
-                        .map(c -> c.state() == State.STOPPED ? c : c.stopped(Optional.empty()))
-                        .toList(),
-                List.of(),
-                List.of(),
-                List.of());
+        return edit(e -> {
+            e.state = State.STOPPED;
+            e.vmm = Optional.empty();
+            e.stopReason = Optional.of(reason);
+            e.containers = containers.stream()
+                    .map(c -> c.state() == State.STOPPED ? c : c.stopped(Optional.empty()))
+                    .toList();
+            e.devices = List.of();
+            e.held = without(held, entry -> !entry.kind().outlivesTheMachine());
+            e.pending = List.of();
+        });
     }
 
     /** With this container, in the place of the one with its id or at the end. */
@@ -126,50 +131,33 @@ public record SandboxRecord(
         } else {
             all.set(at, changed);
         }
-        return with(config, state, vmm, stopReason, all, devices, held, pending);
+        return edit(e -> e.containers = all);
     }
 
     public SandboxRecord withoutContainer(String id) {
-        return with(
-                config, state, vmm, stopReason, without(containers, c -> c.id().equals(id)), devices, held, pending);
+        return edit(e -> e.containers = without(containers, c -> c.id().equals(id)));
     }
 
     public SandboxRecord device(String id) {
-        return with(config, state, vmm, stopReason, containers, plus(devices, id), held, pending);
+        return edit(e -> e.devices = plus(devices, id));
     }
 
     public SandboxRecord withoutDevice(String id) {
-        return with(config, state, vmm, stopReason, containers, without(devices, id::equals), held, pending);
+        return edit(e -> e.devices = without(devices, id::equals));
     }
 
     /** With this in the journal; written before the act. */
     public SandboxRecord holding(Held entry) {
-        return with(
-                config,
-                state,
-                vmm,
-                stopReason,
-                containers,
-                devices,
-                plus(without(held, entry::equals), entry),
-                pending);
+        return edit(e -> e.held = plus(without(held, entry::equals), entry));
     }
 
     public SandboxRecord released(Held entry) {
-        return with(config, state, vmm, stopReason, containers, devices, without(held, entry::equals), pending);
+        return edit(e -> e.held = without(held, entry::equals));
     }
 
     public SandboxRecord begin(Pending.Operation operation, String container) {
         Pending begun = new Pending(operation, container);
-        return with(
-                config,
-                state,
-                vmm,
-                stopReason,
-                containers,
-                devices,
-                held,
-                plus(without(pending, begun::equals), begun));
+        return edit(e -> e.pending = plus(without(pending, begun::equals), begun));
     }
 
     public SandboxRecord begin(Pending.Operation operation) {
@@ -178,47 +166,60 @@ public record SandboxRecord(
 
     public SandboxRecord end(Pending.Operation operation, String container) {
         Pending ended = new Pending(operation, container);
-        return with(config, state, vmm, stopReason, containers, devices, held, without(pending, ended::equals));
+        return edit(e -> e.pending = without(pending, ended::equals));
     }
 
     /** A container's or device's operation has succeeded: what earlier ones had left undone is thereby settled, too. */
     public SandboxRecord endAll(String container) {
-        return with(
-                config,
-                state,
-                vmm,
-                stopReason,
-                containers,
-                devices,
-                held,
-                without(pending, p -> p.container().equals(container)));
+        return edit(e -> e.pending = without(pending, p -> p.container().equals(container)));
     }
 
     public SandboxRecord end(Pending.Operation operation) {
         return end(operation, "");
     }
 
-    private SandboxRecord with(
-            SandboxConfig newConfig,
-            State newState,
-            Optional<HostProcess> newVmm,
-            Optional<String> newStopReason,
-            List<ContainerRecord> newContainers,
-            List<String> newDevices,
-            List<Held> newHeld,
-            List<Pending> newPending) {
-        return new SandboxRecord(
-                version,
-                newConfig,
-                owner,
-                newState,
-                createdAt,
-                newVmm,
-                newStopReason,
-                newContainers,
-                newDevices,
-                newHeld,
-                newPending);
+    private SandboxRecord edit(Consumer<Edit> changes) {
+        Edit edit = new Edit(this);
+        changes.accept(edit);
+        return edit.record(this);
+    }
+
+    /** The components that change in the life of a sandbox. */
+    private static final class Edit {
+        private SandboxConfig config;
+        private State state;
+        private Optional<HostProcess> vmm;
+        private Optional<String> stopReason;
+        private List<ContainerRecord> containers;
+        private List<String> devices;
+        private List<Held> held;
+        private List<Pending> pending;
+
+        private Edit(SandboxRecord from) {
+            config = from.config;
+            state = from.state;
+            vmm = from.vmm;
+            stopReason = from.stopReason;
+            containers = from.containers;
+            devices = from.devices;
+            held = from.held;
+            pending = from.pending;
+        }
+
+        private SandboxRecord record(SandboxRecord from) {
+            return new SandboxRecord(
+                    from.version,
+                    config,
+                    from.owner,
+                    state,
+                    from.createdAt,
+                    vmm,
+                    stopReason,
+                    containers,
+                    devices,
+                    held,
+                    pending);
+        }
     }
 
     private static <T> List<T> plus(List<T> list, T element) {

@@ -3,13 +3,18 @@ package io.virtcontainers.core.state;
 
 import io.virtcontainers.Accelerator;
 import io.virtcontainers.AgentChannel;
+import io.virtcontainers.BlockDriver;
 import io.virtcontainers.Capabilities;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.MachineType;
 import io.virtcontainers.MemorySize;
+import io.virtcontainers.Mount;
+import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.Rlimit;
 import io.virtcontainers.RootFs;
+import io.virtcontainers.SharedFs;
 import io.virtcontainers.State;
 import io.virtcontainers.TerminalSize;
 import io.virtcontainers.User;
@@ -32,6 +37,13 @@ final class Samples {
             Map.entry(Accelerator.class, Accelerator.TCG),
             Map.entry(AgentChannel.class, AgentChannel.VSOCK),
             Map.entry(RootFs.class, RootFs.image(Path.of("relative/image.erofs"))),
+            Map.entry(MachineType.class, MachineType.PC),
+            Map.entry(BlockDriver.class, BlockDriver.VIRTIO_SCSI),
+            Map.entry(SharedFs.class, SharedFs.VIRTIO_FS),
+            Map.entry(
+                    NetworkConfig.class,
+                    NetworkConfig.user(new NetworkConfig.PortForward("127.0.0.1", 8080, 80, true))),
+            Map.entry(Mount.class, new Mount.Bind(Path.of("src"), GuestPath.of("/dst"), true)),
             Map.entry(Path.class, Path.of("some/where")),
             Map.entry(GuestPath.class, GuestPath.of("/in/side")),
             Map.entry(MemorySize.class, MemorySize.mib(123)),

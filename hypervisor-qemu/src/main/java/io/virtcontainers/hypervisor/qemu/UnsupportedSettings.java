@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.hypervisor.qemu;
+
+import io.virtcontainers.BlockConfig;
+import io.virtcontainers.GuestMemoryConfig;
+import io.virtcontainers.HypervisorConfig;
+import io.virtcontainers.MachineConfig;
+import io.virtcontainers.SharedFs;
+import io.virtcontainers.UnsupportedException;
+import io.virtcontainers.spi.MemoryImage;
+import io.virtcontainers.spi.VmConfig;
+
+/** Refuses by name what this backend cannot do, before it starts anything. */
+final class UnsupportedSettings {
+    private UnsupportedSettings() {}
+
+    static void refuse(VmConfig config) {
+        HypervisorConfig settings = config.settings();
+        refuse(!settings.machine().equals(MachineConfig.defaults()), "machine", settings.machine());
+        refuse(!settings.memory().equals(GuestMemoryConfig.defaults()), "memory", settings.memory());
+        refuse(!settings.block().equals(BlockConfig.defaults()), "block", settings.block());
+        refuse(settings.sharedFs().type() != SharedFs.NONE, "sharedFs", settings.sharedFs());
+        refuse(!config.cards().isEmpty(), "network cards", config.cards());
+        refuse(config.networkNamespace().isPresent(), "network namespace", config.networkNamespace());
+        refuse(config.sharedDirectory().isPresent(), "shared directory", config.sharedDirectory());
+        refuse(!(config.memoryImage() instanceof MemoryImage.None), "memory image", config.memoryImage());
+    }
+
+    private static void refuse(boolean unsupported, String setting, Object value) {
+        if (unsupported) {
+            throw new UnsupportedException("QEMU backend: " + setting + " " + value + " is not supported yet");
+        }
+    }
+}

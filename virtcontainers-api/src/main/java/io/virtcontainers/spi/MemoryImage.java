@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.spi;
+
+import java.nio.file.Path;
+
+/** What a machine's memory has to do with a template, see {@link VirtualMachine#save}. */
+public sealed interface MemoryImage {
+
+    /** A machine of its own. */
+    record None() implements MemoryImage {}
+
+    /**
+     * A machine that will be saved: its memory is this file, which it writes to.
+     *
+     * @param memory a file to make, on a tmpfs; not in the machine's directory
+     */
+    record Template(Path memory) implements MemoryImage {}
+
+    /**
+     * A machine that goes on where another was saved, with a private view of its memory; it is halted after its launch.
+     *
+     * @param memory the file of the template
+     * @param state what {@link VirtualMachine#save} wrote
+     */
+    record Clone(Path memory, Path state) implements MemoryImage {}
+
+    static MemoryImage none() {
+        return new None();
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.spi;
+
+import io.virtcontainers.NetworkConfig;
+import java.util.List;
+
+/** A network card of the guest (virtio-net), and what it is connected to on the host. */
+public sealed interface NetworkCard {
+    /** Unique in the machine. */
+    String id();
+
+    /** The hardware address, {@code 02:00:ca:fe:00:01}, by which the guest finds it. */
+    String hardwareAddress();
+
+    /** QEMU's user network. */
+    record User(String id, String hardwareAddress, List<NetworkConfig.PortForward> forwards) implements NetworkCard {
+        public User {
+            forwards = List.copyOf(forwards);
+        }
+    }
+
+    /**
+     * A tap device of the network namespace in which the hypervisor runs, made before and persistent.
+     *
+     * @param device the tap's name
+     * @param queues pairs of queues, 1 or more
+     * @param vhost whether the host's kernel moves the packets (vhost-net)
+     */
+    record Tap(String id, String hardwareAddress, String device, int queues, boolean vhost) implements NetworkCard {}
+
+    /**
+     * A macvtap device of the network namespace in which the hypervisor runs.
+     *
+     * @param device its name
+     * @param index its interface index, which names its character device
+     * @param queues pairs of queues, 1 or more
+     * @param vhost whether the host's kernel moves the packets (vhost-net)
+     */
+    record Macvtap(String id, String hardwareAddress, String device, int index, int queues, boolean vhost)
+            implements NetworkCard {}
+}
