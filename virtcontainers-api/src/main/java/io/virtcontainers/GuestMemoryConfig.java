@@ -3,6 +3,7 @@ package io.virtcontainers;
 
 import java.nio.file.Path;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where the guest's memory comes from, and how it can grow.
@@ -25,10 +26,94 @@ public record GuestMemoryConfig(
         Optional<Path> fileDirectory,
         boolean virtioMem,
         boolean balloon) {
-    private static final GuestMemoryConfig DEFAULTS =
-            new GuestMemoryConfig(10, Optional.empty(), false, false, false, Optional.empty(), false, false);
+    private static final int MAX_SLOTS = 256;
+    private static final GuestMemoryConfig DEFAULTS = builder().build();
+
+    public GuestMemoryConfig {
+        if (slots < 0 || slots > MAX_SLOTS) {
+            throw new InvalidConfigException("memory slots", Integer.toString(slots), "must be 0 to " + MAX_SLOTS);
+        }
+    }
 
     public static GuestMemoryConfig defaults() {
         return DEFAULTS;
+    }
+
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Collects the settings of a {@link GuestMemoryConfig}; not thread-safe. */
+    public static final class Builder {
+        private int slots = 10;
+        private @Nullable MemorySize max;
+        private boolean hugepages;
+        private boolean preallocate;
+        private boolean locked;
+        private @Nullable Path fileDirectory;
+        private boolean virtioMem;
+        private boolean balloon;
+
+        private Builder() {}
+
+        /** Default: 10. */
+        public Builder slots(int count) {
+            slots = count;
+            return this;
+        }
+
+        /** Default: what the host has. */
+        public Builder max(MemorySize most) {
+            max = most;
+            return this;
+        }
+
+        /** Default: false. */
+        public Builder hugepages(boolean used) {
+            hugepages = used;
+            return this;
+        }
+
+        /** Default: false. */
+        public Builder preallocate(boolean atStart) {
+            preallocate = atStart;
+            return this;
+        }
+
+        /** Default: false. */
+        public Builder locked(boolean neverSwapped) {
+            locked = neverSwapped;
+            return this;
+        }
+
+        /** Default: anonymous memory. */
+        public Builder fileDirectory(Path directory) {
+            fileDirectory = directory;
+            return this;
+        }
+
+        /** Default: false. */
+        public Builder virtioMem(boolean used) {
+            virtioMem = used;
+            return this;
+        }
+
+        /** Default: false. */
+        public Builder balloon(boolean present) {
+            balloon = present;
+            return this;
+        }
+
+        public GuestMemoryConfig build() {
+            return new GuestMemoryConfig(
+                    slots,
+                    Optional.ofNullable(max),
+                    hugepages,
+                    preallocate,
+                    locked,
+                    Optional.ofNullable(fileDirectory),
+                    virtioMem,
+                    balloon);
+        }
     }
 }

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -14,23 +15,29 @@ import org.jspecify.annotations.Nullable;
  * @param binary the hypervisor's program; empty: found in {@code PATH}
  * @param kernel the guest's kernel, a bzImage or a vmlinux; its modules must be in {@code lib/modules/<version>} beside its
  *     directory or in {@code /lib/modules/<version>}. Empty: one that is found on the host
+ * @param root what the guest runs; default {@link GuestRoot#builtIn}
  * @param kernelParameters appended to the kernel's command line, in order
  * @param agentChannel default {@link AgentChannel#AUTO}
  * @param machine the machine that is emulated
  * @param memory where the guest's memory comes from
  * @param block its disks
  * @param sharedFs how directories of the host are shared with it
+ * @param user the user of the host as whom the hypervisor runs, if this process is root; empty: as this process does
  */
 public record HypervisorConfig(
         Accelerator accelerator,
         Optional<Path> binary,
         Optional<Path> kernel,
+        GuestRoot root,
         List<String> kernelParameters,
         AgentChannel agentChannel,
         MachineConfig machine,
         GuestMemoryConfig memory,
         BlockConfig block,
-        SharedFsConfig sharedFs) {
+        SharedFsConfig sharedFs,
+        Optional<String> user) {
+    private static final Pattern USER = Pattern.compile("[a-z_][a-z0-9_-]{0,30}[$]?");
+
     private static final HypervisorConfig DEFAULTS = builder().build();
 
     public HypervisorConfig {
@@ -41,6 +48,9 @@ public record HypervisorConfig(
                         "kernel parameter", '"' + parameter + '"', "is blank or contains a control character");
             }
         }
+        user.filter(name -> !USER.matcher(name).matches()).ifPresent(name -> {
+            throw new InvalidConfigException("hypervisor user", '"' + name + '"', "is no name of a user");
+        });
     }
 
     public static HypervisorConfig defaults() {
@@ -56,12 +66,14 @@ public record HypervisorConfig(
         private Accelerator accelerator = Accelerator.AUTO;
         private @Nullable Path binary;
         private @Nullable Path kernel;
+        private GuestRoot root = GuestRoot.builtIn();
         private final List<String> kernelParameters = new ArrayList<>();
         private AgentChannel agentChannel = AgentChannel.AUTO;
         private MachineConfig machine = MachineConfig.defaults();
         private GuestMemoryConfig memory = GuestMemoryConfig.defaults();
         private BlockConfig block = BlockConfig.defaults();
         private SharedFsConfig sharedFs = SharedFsConfig.defaults();
+        private @Nullable String user;
 
         private Builder() {}
 
@@ -80,6 +92,12 @@ public record HypervisorConfig(
         /** Default: one that is found on the host. */
         public Builder kernel(Path file) {
             kernel = file;
+            return this;
+        }
+
+        /** Default: {@link GuestRoot#builtIn}. */
+        public Builder root(GuestRoot newRoot) {
+            root = newRoot;
             return this;
         }
 
@@ -124,17 +142,25 @@ public record HypervisorConfig(
             return sharedFs(SharedFsConfig.defaults().withType(type));
         }
 
+        /** Default: the user of this process. */
+        public Builder user(String name) {
+            user = name;
+            return this;
+        }
+
         public HypervisorConfig build() {
             return new HypervisorConfig(
                     accelerator,
                     Optional.ofNullable(binary),
                     Optional.ofNullable(kernel),
+                    root,
                     kernelParameters,
                     agentChannel,
                     machine,
                     memory,
                     block,
-                    sharedFs);
+                    sharedFs,
+                    Optional.ofNullable(user));
         }
     }
 }

@@ -10,5 +10,10 @@ public enum MachineType {
     /** Without PCI: boots in the least time, and takes no devices while it runs. */
     MICROVM,
     /** The only one on arm64. */
-    VIRT
+    VIRT;
+
+    /** The default on this host: {@link #VIRT} on arm64, else {@link #Q35}. */
+    public static MachineType ofHost() {
+        return System.getProperty("os.arch", "").equals("aarch64") ? VIRT : Q35;
+    }
 }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -170,6 +171,65 @@ class ConfigTest {
                         .build()
                         .kernelParameters())
                 .isEqualTo(List.of("a", "b=c"));
+    }
+
+    @Test
+    void everyDefaultOfAMachineIsAsDocumented() {
+        assertThat(MachineConfig.defaults())
+                .isEqualTo(new MachineConfig(
+                        MachineType.ofHost(),
+                        List.of(),
+                        List.of(),
+                        0,
+                        Optional.empty(),
+                        List.of(),
+                        1,
+                        0,
+                        false,
+                        false,
+                        false,
+                        Optional.empty(),
+                        true));
+        assertThat(GuestMemoryConfig.defaults())
+                .isEqualTo(new GuestMemoryConfig(
+                        10, Optional.empty(), false, false, false, Optional.empty(), false, false));
+        assertThat(HypervisorConfig.defaults().root()).isEqualTo(GuestRoot.builtIn());
+        assertThat(HypervisorConfig.defaults().user()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "a,b", "a b", "-x\n", "é"})
+    void anOptionOfAMachineIsOneWord(String word) {
+        assertThatThrownBy(() -> MachineConfig.builder().options(word).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageStartingWith("machine option \"" + word + "\": must be one word");
+        assertThatThrownBy(() -> MachineConfig.builder().cpuFeatures(word).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageStartingWith("CPU feature");
+    }
+
+    @Test
+    void numbersOfAMachineHaveRanges() {
+        assertThatThrownBy(() -> MachineConfig.builder().bridges(0).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("bridges 0: must be 1 to 5");
+        assertThatThrownBy(() -> MachineConfig.builder().pcieRootPorts(17).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("PCIe root ports 17: must be 0 to 16");
+        assertThatThrownBy(() -> MachineConfig.builder().maxVcpus(241).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("max vcpus 241: must be 0 to 240");
+        assertThatThrownBy(() -> GuestMemoryConfig.builder().slots(257).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("memory slots 257: must be 0 to 256");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "Root", "a b", "0", "../x"})
+    void theUserOfTheHypervisorIsAName(String name) {
+        assertThatThrownBy(() -> HypervisorConfig.builder().user(name).build())
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessage("hypervisor user \"" + name + "\": is no name of a user");
     }
 
     @Test

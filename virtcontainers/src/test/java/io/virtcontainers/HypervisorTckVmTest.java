@@ -53,7 +53,7 @@ class HypervisorTckVmTest extends HypervisorTck {
                 false,
                 good.settings(),
                 new io.virtcontainers.spi.GuestImage(
-                        Path.of("/dev/null"), good.image().initrd(), "none"),
+                        Path.of("/dev/null"), good.image().initrd().orElseThrow(), "none"),
                 good.kernelParameters());
     }
 

@@ -48,7 +48,8 @@ final class RealBackends {
     }
 
     static GuestImage guestImage() {
-        return IMAGES.guestImage(Optional.empty(), NO_PHASES, Deadline.after(Duration.ofMinutes(5)));
+        return IMAGES.guestImage(
+                Optional.empty(), GuestRoot.builtIn(), NO_PHASES, Deadline.after(Duration.ofMinutes(5)));
     }
 
     static Path rootfsImage(Path directory) {

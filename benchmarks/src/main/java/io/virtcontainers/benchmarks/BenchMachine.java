@@ -4,6 +4,7 @@ package io.virtcontainers.benchmarks;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.Device;
 import io.virtcontainers.GuestProcess;
+import io.virtcontainers.GuestRoot;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.ProcessConfig;
@@ -54,7 +55,7 @@ final class BenchMachine implements AutoCloseable {
                 MEMORY,
                 /* detached= */ false,
                 HypervisorConfig.defaults(),
-                images.guestImage(Optional.empty(), NO_PHASES, soon()),
+                images.guestImage(Optional.empty(), GuestRoot.builtIn(), NO_PHASES, soon()),
                 agents.kernelParameters());
         machine = hypervisor.launch(config, NO_PHASES, soon());
         agent = agents.connect(machine.channels().get(0));

@@ -5,6 +5,7 @@ import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandResult;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
@@ -181,7 +182,8 @@ public final class Engine implements VirtContainers {
 
     GuestImage guestImage(SandboxConfig config, PhaseRecorder phases) {
         try (Phases.Phase phase = phases.begin("guest.image")) {
-            return backends.images().guestImage(config.hypervisor().kernel(), phases, Deadline.after(BUILD));
+            HypervisorConfig settings = config.hypervisor();
+            return backends.images().guestImage(settings.kernel(), settings.root(), phases, Deadline.after(BUILD));
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.testkit;
 
+import io.virtcontainers.GuestRoot;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
@@ -41,7 +42,7 @@ public final class FakeGuestImages implements GuestImages {
     }
 
     @Override
-    public GuestImage guestImage(Optional<Path> kernel, Phases phases, Deadline deadline) {
+    public GuestImage guestImage(Optional<Path> kernel, GuestRoot root, Phases phases, Deadline deadline) {
         return faults.run(
                 "guestImage",
                 deadline,

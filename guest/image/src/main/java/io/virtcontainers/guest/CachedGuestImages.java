@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.guest;
 
+import io.virtcontainers.GuestRoot;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.GuestImages;
@@ -13,18 +14,25 @@ import java.util.Optional;
 final class CachedGuestImages implements GuestImages {
     private final ImageCache cache;
     private final GuestImageBuilder guests;
+    private final GivenRoots given;
     private final RootfsImageBuilder rootfs;
 
     CachedGuestImages(ImageCache cache, Host host) {
         this.cache = cache;
         this.guests = new GuestImageBuilder(cache, host);
+        this.given = new GivenRoots(cache, host, guests);
         this.rootfs = new RootfsImageBuilder(cache, host);
     }
 
     @Override
-    public GuestImage guestImage(Optional<Path> kernel, Phases phases, Deadline deadline) {
+    public GuestImage guestImage(Optional<Path> kernel, GuestRoot root, Phases phases, Deadline deadline) {
         try {
             cache.prepare();
+            if (root instanceof GuestRoot.Initrd initrd) {
+                return given.withInitrd(kernel, initrd, phases, deadline);
+            } else if (root instanceof GuestRoot.Image image) {
+                return given.withImage(kernel, image, phases, deadline);
+            }
             return guests.image(kernel, phases, deadline);
         } catch (IOException e) {
             throw IoFailures.toVirtException("make the guest image in " + cache.root(), e);

@@ -2,7 +2,6 @@
 package io.virtcontainers.guest;
 
 import io.virtcontainers.HostSetupException;
-import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
@@ -126,7 +125,7 @@ final class GuestImageBuilder {
         Path kernel = request.kernel().path();
         GuestInputs inputs = new GuestInputs(host, deadline);
         inputs.stamp(kernel);
-        String release = release(request.kernel(), deadline);
+        String release = request.kernel().release(deadline);
         Initrd initrd = inputs.read(request.agent(), request.crun(), release, modules(kernel, release));
         Sha256 sha = new Sha256().add(FORMAT).add(Manifest.digest(kernel, deadline));
         initrd.addTo(sha);
@@ -134,7 +133,7 @@ final class GuestImageBuilder {
         Path entry = entry(key);
         if (!Manifest.verify(entry.resolve(MANIFEST), entry, FILES, work, deadline)) {
             Path finished = Files.createTempDirectory(work, "image");
-            unpack(request.kernel(), finished.resolve(KERNEL), phases, deadline);
+            request.kernel().unpack(finished.resolve(KERNEL), phases, deadline);
             write(initrd, finished.resolve(INITRD), phases);
             if (!inputs.areUnchanged()) {
                 return Optional.empty();
@@ -152,34 +151,11 @@ final class GuestImageBuilder {
         return Optional.of(image(entry, release));
     }
 
-    private static String release(KernelFile kernel, Deadline deadline) throws IOException {
-        try {
-            return KernelImage.release(kernel.path(), deadline);
-        } catch (MalformedException e) {
-            throw unusable(kernel, e);
-        }
-    }
-
     private Path modules(Path kernel, String release) {
         return kernels.modulesDirectory(kernel, release)
                 .orElseThrow(() -> new HostSetupException("kernel " + kernel + " is version " + release
                         + ", but its modules are in none of " + kernels.modulesCandidates(kernel, release)
                         + ": install the kernel's whole package, or unpack it with `dpkg -x`"));
-    }
-
-    private static void unpack(KernelFile kernel, Path vmlinux, Phases phases, Deadline deadline) throws IOException {
-        try (Phases.Phase phase = phases.begin("kernel.unpack")) {
-            KernelImage.unpack(kernel.path(), vmlinux, deadline);
-        } catch (MalformedException e) {
-            throw unusable(kernel, e);
-        }
-    }
-
-    private static InvalidConfigException unusable(KernelFile kernel, MalformedException e) {
-        InvalidConfigException error =
-                new InvalidConfigException(kernel.origin(), kernel.path().toString(), String.valueOf(e.getMessage()));
-        error.initCause(e);
-        return error;
     }
 
     private static void write(Initrd initrd, Path file, Phases phases) throws IOException {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.GuestRoot;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.VirtException;
@@ -52,7 +53,7 @@ final class GuestImageBuilderTest {
 
     private GuestImage image(Path cacheDirectory, Optional<Path> kernel) {
         return new CachedGuestImages(new ImageCache(cacheDirectory), testHost.host())
-                .guestImage(kernel, phases, Deadline.after(Duration.ofSeconds(30)));
+                .guestImage(kernel, GuestRoot.builtIn(), phases, Deadline.after(Duration.ofSeconds(30)));
     }
 
     private GuestImage image() {
@@ -84,7 +85,7 @@ final class GuestImageBuilderTest {
         GuestImage image = image();
         assertThat(image.kernelRelease()).isEqualTo(KernelBuilder.RELEASE);
         assertThat(Files.readAllBytes(image.kernel())).isEqualTo(KernelBuilder.vmlinux(300_000, 7));
-        Map<String, byte[]> entries = entries(image.initrd());
+        Map<String, byte[]> entries = entries(image.initrd().orElseThrow());
         assertThat(text(entries, "/init")).isEqualTo("agent");
         assertThat(entries).containsKeys("/usr/bin/crun", "/etc/passwd", "/dev/console", "/mnt");
         String drivers = "/lib/modules/" + KernelBuilder.RELEASE + "/kernel/drivers/";
@@ -106,7 +107,7 @@ final class GuestImageBuilderTest {
 
     @Test
     void hasTheModulesOfRareDevicesInListsOfTheirOwn() throws IOException {
-        Map<String, byte[]> entries = entries(image().initrd());
+        Map<String, byte[]> entries = entries(image().initrd().orElseThrow());
         String drivers = "/lib/modules/" + KernelBuilder.RELEASE + "/kernel/drivers/";
         assertThat(text(entries, "/etc/virtcontainers/modules.vsock").lines())
                 .as("without what every guest has loaded")
@@ -141,7 +142,8 @@ final class GuestImageBuilderTest {
     void isTheSameInEveryCache() throws IOException {
         GuestImage one = image();
         GuestImage two = image(folder.resolve("cache2"), Optional.empty());
-        assertThat(Files.mismatch(one.initrd(), two.initrd())).isEqualTo(-1);
+        assertThat(Files.mismatch(one.initrd().orElseThrow(), two.initrd().orElseThrow()))
+                .isEqualTo(-1);
         assertThat(Files.mismatch(one.kernel(), two.kernel())).isEqualTo(-1);
         assertThat(one.kernel().getParent().getFileName())
                 .isEqualTo(two.kernel().getParent().getFileName());
@@ -189,9 +191,9 @@ final class GuestImageBuilderTest {
         Files.write(first.kernel(), kernel);
         assertThat(image()).isEqualTo(first);
         assertThat(Files.readAllBytes(first.kernel())).isEqualTo(KernelBuilder.vmlinux(300_000, 7));
-        Files.delete(first.initrd());
+        Files.delete(first.initrd().orElseThrow());
         image();
-        assertThat(entries(first.initrd())).containsKey("/init");
+        assertThat(entries(first.initrd().orElseThrow())).containsKey("/init");
         Files.writeString(first.kernel().resolveSibling("manifest"), "torn");
         image();
         assertThat(phases.names()).hasSize(8);
@@ -255,7 +257,7 @@ final class GuestImageBuilderTest {
         other.prepare();
         try (CacheLock held = other.lock("guest", Deadline.after(Duration.ofSeconds(5)))) {
             Waiter waiter = new Waiter(() -> new CachedGuestImages(new ImageCache(cache), testHost.host())
-                    .guestImage(Optional.empty(), phases, Deadline.after(Duration.ofMillis(50))));
+                    .guestImage(Optional.empty(), GuestRoot.builtIn(), phases, Deadline.after(Duration.ofMillis(50))));
             assertThat(waiter.failure())
                     .isInstanceOf(DeadlineExceededException.class)
                     .hasMessageContaining("locks/guest");
@@ -296,7 +298,8 @@ final class GuestImageBuilderTest {
                 host.root(),
                 host.clock());
         assertThatThrownBy(() -> new CachedGuestImages(new ImageCache(cache), noAgent)
-                        .guestImage(Optional.empty(), phases, Deadline.after(Duration.ofSeconds(5))))
+                        .guestImage(
+                                Optional.empty(), GuestRoot.builtIn(), phases, Deadline.after(Duration.ofSeconds(5))))
                 .isInstanceOf(HostSetupException.class)
                 .hasMessageContaining("no guest agent for the architecture riscv64");
         testHost.variable("VIRTCONTAINERS_CRUN", "/nowhere/crun");

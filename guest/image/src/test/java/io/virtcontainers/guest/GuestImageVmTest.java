@@ -3,6 +3,7 @@ package io.virtcontainers.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.virtcontainers.GuestRoot;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import java.io.IOException;
@@ -57,7 +58,7 @@ final class GuestImageVmTest {
                 local.root(),
                 local.clock());
         return new CachedGuestImages(new ImageCache(folder.resolve("cache")), host)
-                .guestImage(Optional.of(kernel), phases, Deadline.after(Duration.ofSeconds(60)));
+                .guestImage(Optional.of(kernel), GuestRoot.builtIn(), phases, Deadline.after(Duration.ofSeconds(60)));
     }
 
     private List<String> command(GuestImage image, String... devices) {
@@ -81,7 +82,7 @@ final class GuestImageVmTest {
                 "-kernel",
                 image.kernel().toString(),
                 "-initrd",
-                image.initrd().toString(),
+                image.initrd().orElseThrow().toString(),
                 "-append",
                 "console=ttyS0 quiet panic=-1 cryptomgr.notests noreplace-smp init_on_alloc=0 no_timer_check",
                 "-serial",
@@ -101,7 +102,7 @@ final class GuestImageVmTest {
     @Test
     void theKernelReachesInitAndTakesAllModulesInTheirOrder() throws IOException {
         Map<String, byte[]> entries =
-                GuestImageBuilderTest.entries(image(new byte[] {1}).initrd());
+                GuestImageBuilderTest.entries(image(new byte[] {1}).initrd().orElseThrow());
         TinyInit init = new TinyInit().print("in userspace\n");
         for (String list : new String[] {"boot", "later"}) {
             List<String> modules = GuestImageBuilderTest.text(entries, "/etc/virtcontainers/modules." + list)
@@ -127,7 +128,7 @@ final class GuestImageVmTest {
     @Test
     void theAgentOfTheJarAnswersOnItsPort() throws IOException, InterruptedException {
         GuestImage image = new CachedGuestImages(new ImageCache(folder.resolve("cache")), Host.local())
-                .guestImage(Optional.of(kernel), phases, Deadline.after(Duration.ofSeconds(60)));
+                .guestImage(Optional.of(kernel), GuestRoot.builtIn(), phases, Deadline.after(Duration.ofSeconds(60)));
         Path socket = folder.resolve("agent.sock");
         Process qemu = new ProcessBuilder(command(
                         image,

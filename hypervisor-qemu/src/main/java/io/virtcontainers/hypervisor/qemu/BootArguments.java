@@ -33,7 +33,10 @@ final class BootArguments {
         List<String> line = new ArrayList<>();
         qemu.qboot().ifPresent(rom -> line.addAll(List.of("-bios", rom.toString())));
         line.addAll(List.of("-kernel", config.image().kernel().toAbsolutePath().toString()));
-        line.addAll(List.of("-initrd", config.image().initrd().toAbsolutePath().toString()));
+        config.image()
+                .initrd()
+                .ifPresent(initrd ->
+                        line.addAll(List.of("-initrd", initrd.toAbsolutePath().toString())));
         line.addAll(List.of("-append", kernelCommandLine(config, agent)));
         return line;
     }

@@ -107,7 +107,7 @@ class DetachedMachineVmTest {
                         directory.toString(),
                         shared.toString(),
                         image.kernel().toString(),
-                        image.initrd().toString(),
+                        image.initrd().orElseThrow().toString(),
                         "detached")
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
@@ -136,10 +136,10 @@ class DetachedMachineVmTest {
         machine.resume(seconds(5));
         assertThat(machine.isPaused(seconds(5))).isFalse();
         assertThat(machine.process()).isEqualTo(qemu);
-        assertThat(machine.addDevice(new Device.Block("mine", image.initrd(), true), seconds(5)))
+        assertThat(machine.addDevice(new Device.Block("mine", image.initrd().orElseThrow(), true), seconds(5)))
                 .isEqualTo("02/02");
         machine.removeDevice("left", seconds(20));
-        assertThat(machine.addDevice(new Device.Block("left", image.initrd(), true), seconds(5)))
+        assertThat(machine.addDevice(new Device.Block("left", image.initrd().orElseThrow(), true), seconds(5)))
                 .isEqualTo("02/01");
 
         machine.stop(seconds(10));

@@ -22,7 +22,8 @@ final class LaunchAndWait {
         QemuHypervisor hypervisor = new QemuHypervisor(Path.of(arguments[1]));
         VirtualMachine machine = hypervisor.launch(
                 TestGuest.config(directory, image, "chatty", detached), TestGuest.NO_PHASES, TestGuest.seconds(30));
-        String unused = machine.addDevice(new Device.Block("left", image.initrd(), true), TestGuest.seconds(10));
+        String unused =
+                machine.addDevice(new Device.Block("left", image.initrd().orElseThrow(), true), TestGuest.seconds(10));
         new PrintStream(new FileOutputStream(FileDescriptor.out), true)
                 .println("pid " + machine.process().pid());
         new CountDownLatch(1).await();

@@ -147,7 +147,8 @@ class QemuLaunchVmTest {
 
     @Test
     void aMissingKernelIsNamed() {
-        GuestImage missing = new GuestImage(directory.resolve("no-kernel"), image.initrd(), "");
+        GuestImage missing =
+                new GuestImage(directory.resolve("no-kernel"), image.initrd().orElseThrow(), "");
         assertThatThrownBy(() -> hypervisor.launch(withImage(missing), NO_PHASES, seconds(60)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("no-kernel");
@@ -157,7 +158,10 @@ class QemuLaunchVmTest {
     void aKernelThatDoesNotBootEndsWithAReasonOrStaysSilentButStoppable() throws IOException {
         byte[] garbage = new byte[64 << 10];
         new Random(1).nextBytes(garbage);
-        GuestImage broken = new GuestImage(Files.write(directory.resolve("garbage"), garbage), image.initrd(), "");
+        GuestImage broken = new GuestImage(
+                Files.write(directory.resolve("garbage"), garbage),
+                image.initrd().orElseThrow(),
+                "");
         assertThatThrownBy(() -> hypervisor.launch(withImage(broken), NO_PHASES, seconds(60)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("exited with code 1")
@@ -166,7 +170,8 @@ class QemuLaunchVmTest {
 
     @Test
     void anElfFileThatIsNoKernelIsRefused() {
-        GuestImage program = new GuestImage(Path.of("/bin/busybox"), image.initrd(), "");
+        GuestImage program =
+                new GuestImage(Path.of("/bin/busybox"), image.initrd().orElseThrow(), "");
         assertThatThrownBy(() -> hypervisor.launch(withImage(program), NO_PHASES, seconds(60)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("PVH");
@@ -265,7 +270,8 @@ class QemuLaunchVmTest {
         for (int i = 0; i < 8; i++) {
             hypervisor.launch(config(), NO_PHASES, seconds(20)).stop(seconds(10));
             assertThatThrownBy(() -> hypervisor.launch(
-                            withImage(new GuestImage(directory.resolve("no"), image.initrd(), "")),
+                            withImage(new GuestImage(
+                                    directory.resolve("no"), image.initrd().orElseThrow(), "")),
                             NO_PHASES,
                             seconds(20)))
                     .isInstanceOf(HypervisorException.class);
@@ -290,7 +296,7 @@ class QemuLaunchVmTest {
                             directory.toString(),
                             shared.toString(),
                             image.kernel().toString(),
-                            image.initrd().toString(),
+                            image.initrd().orElseThrow().toString(),
                             "scoped")
                     .redirectError(ProcessBuilder.Redirect.INHERIT)
                     .start();

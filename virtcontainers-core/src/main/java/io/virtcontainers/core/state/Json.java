@@ -16,6 +16,7 @@ import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import io.virtcontainers.GuestRoot;
 import io.virtcontainers.Mount;
 import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.RootFs;
@@ -32,6 +33,7 @@ final class Json {
             .addModule(new JavaTimeModule())
             .addModule(paths())
             .addMixIn(RootFs.class, RootFsType.class)
+            .addMixIn(GuestRoot.class, GuestRootType.class)
             .addMixIn(Mount.class, MountType.class)
             .addMixIn(NetworkConfig.class, NetworkType.class)
             // Only the components of records, not isEmpty() and its like.
@@ -49,6 +51,14 @@ final class Json {
         @JsonSubTypes.Type(value = RootFs.Image.class, name = "image")
     })
     private interface RootFsType {}
+
+    @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
+    @JsonSubTypes({
+        @JsonSubTypes.Type(value = GuestRoot.BuiltIn.class, name = "builtIn"),
+        @JsonSubTypes.Type(value = GuestRoot.Initrd.class, name = "initrd"),
+        @JsonSubTypes.Type(value = GuestRoot.Image.class, name = "image")
+    })
+    private interface GuestRootType {}
 
     @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
     @JsonSubTypes({@JsonSubTypes.Type(value = Mount.Bind.class, name = "bind")})

@@ -7,6 +7,7 @@ import io.virtcontainers.BlockDriver;
 import io.virtcontainers.Capabilities;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestPath;
+import io.virtcontainers.GuestRoot;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.MachineType;
 import io.virtcontainers.MemorySize;
@@ -37,6 +38,7 @@ final class Samples {
             Map.entry(Accelerator.class, Accelerator.TCG),
             Map.entry(AgentChannel.class, AgentChannel.VSOCK),
             Map.entry(RootFs.class, RootFs.image(Path.of("relative/image.erofs"))),
+            Map.entry(GuestRoot.class, GuestRoot.nvdimm(Path.of("guest.img"))),
             Map.entry(MachineType.class, MachineType.PC),
             Map.entry(BlockDriver.class, BlockDriver.VIRTIO_SCSI),
             Map.entry(SharedFs.class, SharedFs.VIRTIO_FS),
