@@ -56,7 +56,7 @@ final class AcceleratorProbe {
         List<String> line = new ArrayList<>(List.of(qemu.binary().toString()));
         line.addAll(
                 List.of("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-M", "q35", "-m", "64M"));
-        line.addAll(ProcessorArguments.model(kvm));
+        line.addAll(ProcessorArguments.model(kvm, MachineModel.Q35));
         qemu.qboot().ifPresent(rom -> line.addAll(List.of("-bios", rom.toString())));
         line.addAll(List.of("-kernel", kernel.toString(), "-device", ProbeGuest.EXIT_DEVICE));
         return line;

@@ -44,11 +44,11 @@ final class Accelerators {
      * @return whether to use KVM
      * @throws HypervisorException if KVM was asked for and does not work
      */
-    boolean useKvm(Accelerator wanted, QemuInstallation qemu, Phases phases, Deadline deadline) {
+    boolean useKvm(Accelerator wanted, MachineModel model, QemuInstallation qemu, Phases phases, Deadline deadline) {
         return switch (wanted) {
             case TCG -> false;
             case KVM -> {
-                Optional<String> problem = problem(qemu, phases, deadline);
+                Optional<String> problem = problem(model, qemu, phases, deadline);
                 if (problem.isPresent()) {
                     throw new HypervisorException(
                             "accelerator KVM cannot be used: " + problem.get() + "; use AUTO or TCG to emulate");
@@ -56,7 +56,7 @@ final class Accelerators {
                 yield true;
             }
             case AUTO -> {
-                Optional<String> problem = problem(qemu, phases, deadline);
+                Optional<String> problem = problem(model, qemu, phases, deadline);
                 problem.ifPresent(this::tell);
                 yield problem.isEmpty();
             }
@@ -70,7 +70,7 @@ final class Accelerators {
         }
     }
 
-    private Optional<String> problem(QemuInstallation qemu, Phases phases, Deadline deadline) {
+    private Optional<String> problem(MachineModel model, QemuInstallation qemu, Phases phases, Deadline deadline) {
         if (!Files.exists(device)) {
             return Optional.of("there is no " + device
                     + ": the processor or its firmware settings lack virtualization, or the module kvm_intel or"
@@ -79,6 +79,9 @@ final class Accelerators {
         if (!Files.isReadable(device) || !Files.isWritable(device)) {
             return Optional.of("no permission to read and write " + device
                     + ": add your user to its group (\"usermod -aG kvm USER\") and log in again");
+        }
+        if (!model.isX86()) {
+            return Optional.empty(); // the probe's guest is one of x86
         }
         String key = identity(qemu);
         Locks.acquire(lock, deadline, "the end of the probe of KVM in another thread");

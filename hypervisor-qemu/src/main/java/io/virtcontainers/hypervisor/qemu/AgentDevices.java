@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
+import io.virtcontainers.MachineConfig;
 import io.virtcontainers.spi.GuestChannel;
+import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,19 +15,24 @@ import java.util.concurrent.ThreadLocalRandom;
  */
 sealed interface AgentDevices {
     /** The arguments that QEMU needs for them. */
-    List<String> arguments(SandboxFiles files, boolean detached);
+    List<String> arguments(VmConfig config);
 
     /** What the agent needs to know of them. */
     List<String> kernelParameters();
 
     List<GuestChannel> channels(SandboxFiles files, boolean detached);
 
+    /** In the last slot of the first bridge, as the disks have 1 to 0x1e; without I/O ports. */
+    private static String place(MachineConfig machine) {
+        return MachineModel.of(machine.type()).hasPci() ? ",bus=" + QemuCommandLine.BRIDGE + ",addr=1f" : "";
+    }
+
     /** @param commandLine of a QEMU that {@link QemuCommandLine} made */
     static AgentDevices of(List<String> commandLine) {
         for (String argument : commandLine) {
-            if (argument.startsWith(Vsock.DEVICE)) {
+            if (argument.startsWith(Vsock.KIND)) {
                 int at = argument.indexOf(Vsock.CID) + Vsock.CID.length();
-                return new Vsock(Integer.parseUnsignedInt(argument.substring(at)));
+                return new Vsock(Integer.parseUnsignedInt(argument.substring(at).split(",", 2)[0]));
             }
         }
         return new Serial(commandLine.stream().anyMatch(argument -> argument.startsWith(Serial.YAMUX_CHARDEV)));
@@ -39,14 +46,18 @@ sealed interface AgentDevices {
         private static final String AGENT_PORT = "agent.channel.";
 
         @Override
-        public List<String> arguments(SandboxFiles files, boolean detached) {
-            List<Path> sockets = files.agentSockets(detached);
+        public List<String> arguments(VmConfig config) {
+            MachineConfig machine = config.settings().machine();
+            List<Path> sockets = new SandboxFiles(config.directory()).agentSockets(config.detached());
             List<String> line = new ArrayList<>();
             // max_ports: port 0 is kept for a console by definition, the agent's begin at 1.
             line.addAll(List.of(
                     "-device",
-                    "virtio-serial-pci,id=serial0," + QemuCommandLine.AGENT_PLACE + ",max_ports="
-                            + (1 + sockets.size())));
+                    VirtioDevice.of(
+                            machine,
+                            "virtio-serial",
+                            "id=serial0" + place(machine),
+                            "max_ports=" + (1 + sockets.size()))));
             for (int port = 0; port < sockets.size(); port++) {
                 String id = (yamux ? "yamux" : "agent") + port;
                 String socket = QemuCommandLine.escape(sockets.get(port).toString());
@@ -76,7 +87,7 @@ sealed interface AgentDevices {
 
     /** @param cid the guest's address, 3 to 2^32-2, unsigned; unique on the host */
     record Vsock(int cid) implements AgentDevices {
-        private static final String DEVICE = "vhost-vsock-pci,";
+        private static final String KIND = "vhost-vsock";
         private static final String CID = "guest-cid=";
         private static final long FIRST_CID = 3; // those below are the host's
         private static final long CID_ANY = 0xffff_ffffL;
@@ -86,10 +97,11 @@ sealed interface AgentDevices {
         }
 
         @Override
-        public List<String> arguments(SandboxFiles files, boolean detached) {
+        public List<String> arguments(VmConfig config) {
+            MachineConfig machine = config.settings().machine();
             return List.of(
                     "-device",
-                    DEVICE + "id=vsock0," + QemuCommandLine.AGENT_PLACE + "," + CID + Integer.toUnsignedString(cid));
+                    VirtioDevice.of(machine, KIND, "id=vsock0" + place(machine), CID + Integer.toUnsignedString(cid)));
         }
 
         @Override

@@ -1,14 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
+import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.spi.VmConfig;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** The guest's memory on QEMU's command line. */
 final class MemoryArguments {
     private MemoryArguments() {}
 
     static List<String> of(VmConfig config) {
-        return List.of("-m", config.memory().toMib() + "M");
+        List<String> line = new ArrayList<>(List.of("-m", config.memory().toMib() + "M" + room(config)));
+        backend(config).ifPresent(backend -> {
+            String size = ",id=ram0,size=" + config.memory().toMib() + "M";
+            line.addAll(List.of("-object", backend + size, "-machine", "memory-backend=ram0"));
+        });
+        if (config.settings().memory().locked()) {
+            line.addAll(List.of("-overcommit", "mem-lock=on"));
+        }
+        return line;
+    }
+
+    /** Whether there can be memory at addresses beyond 4 GiB, however little there is at the start. */
+    static boolean canGrow(VmConfig config) {
+        return !room(config).isEmpty();
+    }
+
+    /** For persistent memory, which takes a slot and addresses beyond the guest's memory. */
+    private static String room(VmConfig config) {
+        return config.image()
+                .disk()
+                .filter(disk -> disk.nvdimm())
+                .map(disk -> ",slots=1,maxmem=" + (config.memory().toMib() + (ExtraDevices.size(disk) >> 20) + 1) + "M")
+                .orElse("");
+    }
+
+    /** The object that the memory comes from, empty for plain anonymous memory. */
+    private static Optional<String> backend(VmConfig config) {
+        GuestMemoryConfig memory = config.settings().memory();
+        String preallocated = memory.preallocate() ? ",prealloc=on" : "";
+        if (memory.hugepages()) {
+            // Without a mount of hugetlbfs. Taken at once: a page that is missing later kills QEMU with SIGBUS.
+            return Optional.of("memory-backend-memfd,hugetlb=on,share=on,prealloc=on");
+        }
+        if (memory.fileDirectory().isPresent()) {
+            return Optional.of("memory-backend-file,share=on,mem-path="
+                    + QemuCommandLine.escape(memory.fileDirectory().get()) + preallocated);
+        }
+        return memory.preallocate() ? Optional.of("memory-backend-ram" + preallocated) : Optional.empty();
     }
 }

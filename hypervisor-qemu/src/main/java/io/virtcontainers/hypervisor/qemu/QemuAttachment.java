@@ -34,7 +34,8 @@ final class QemuAttachment {
             ControlSocket control = new ControlSocket(files.controlSocket(), loop);
             AgentDevices devices = AgentDevices.of(commandLine);
             AgentAccess agent = new AgentAccess(devices.channels(files, true), devices + ", as it was launched");
-            return new QemuMachine(sandboxId, identity, process, control, agent, true, loop);
+            return new QemuMachine(
+                    sandboxId, identity, process, control, MachineModel.of(commandLine), agent, true, loop);
         } catch (RuntimeException e) {
             process.close();
             throw e;

@@ -18,9 +18,6 @@ final class QemuCommandLine {
     /** Where {@link #BRIDGE} sits on bus 0. */
     static final int BRIDGE_SLOT = 0x02;
 
-    /** Where the agent's device is: in the last slot of {@link #BRIDGE}, as the disks have 1 to 0x1e. No I/O ports needed. */
-    static final String AGENT_PLACE = "bus=" + BRIDGE + ",addr=1f,disable-legacy=on";
-
     private QemuCommandLine() {}
 
     static List<String> of(QemuInstallation qemu, boolean kvm, VmConfig config, AgentDevices agent) {
@@ -36,14 +33,15 @@ final class QemuCommandLine {
         line.add("-no-reboot");
         // QEMU itself gives up starting programs and gaining rights, whatever a guest makes it do.
         line.addAll(List.of("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
-        line.addAll(MachineArguments.of(config));
-        line.addAll(ProcessorArguments.model(kvm));
+        line.addAll(MachineArguments.of(kvm, config));
+        line.addAll(ProcessorArguments.of(kvm, config));
         line.addAll(ProcessorArguments.count(config));
         line.addAll(MemoryArguments.of(config));
-        line.addAll(BootArguments.of(qemu, config, agent));
+        line.addAll(BootArguments.of(qemu, kvm, config, agent));
         line.addAll(ControlArguments.of(files, config.detached()));
-        line.addAll(MachineArguments.bridge());
-        line.addAll(agent.arguments(files, config.detached()));
+        line.addAll(MachineArguments.buses(config));
+        line.addAll(agent.arguments(config));
+        line.addAll(ExtraDevices.of(config));
         return List.copyOf(line);
     }
 

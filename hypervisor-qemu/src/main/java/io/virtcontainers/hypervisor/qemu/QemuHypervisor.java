@@ -62,11 +62,13 @@ final class QemuHypervisor implements Hypervisor {
     public VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline) {
         requireOpen("launch sandbox " + config.sandboxId());
         UnsupportedSettings.refuse(config);
+        MachineRules.check(config);
+        MachineModel model = MachineModel.of(config.settings().machine().type());
         SandboxFiles files = new SandboxFiles(config.directory());
         files.requireShortSocketPaths();
         AgentChannels.Choice channel = channels.choose(config.settings());
-        QemuInstallation qemu = installations.find(config.settings().binary(), deadline);
-        boolean kvm = accelerators.useKvm(config.settings().accelerator(), qemu, phases, deadline);
+        QemuInstallation qemu = installations.find(config.settings().binary(), model, deadline);
+        boolean kvm = accelerators.useKvm(config.settings().accelerator(), model, qemu, phases, deadline);
         Phases.Phase phase = phases.begin("qemu.launch");
         try {
             QemuMachine machine = start(qemu, kvm, config, channel, deadline);

@@ -21,8 +21,8 @@ import org.slf4j.LoggerFactory;
 /** Finds QEMU and asks each binary once for its version and its firmware, then remembers it on disk. Thread-safe. */
 final class QemuInstallations {
     private static final Logger log = LoggerFactory.getLogger(QemuInstallations.class);
-    private static final String PROGRAM = "qemu-system-x86_64";
-    private static final String REMEDY = "install QEMU (\"apt install qemu-system-x86\") or configure its binary";
+    private static final String REMEDY =
+            "install QEMU (\"apt install qemu-system-x86\", on arm64 qemu-system-arm) or configure its binary";
     private static final int OLDEST_MAJOR = 7;
     private static final Pattern VERSION = Pattern.compile("version (\\d{1,4})\\.(\\d+(\\.\\d+)?)");
     private static final Duration ANSWER = Duration.ofSeconds(10);
@@ -38,9 +38,10 @@ final class QemuInstallations {
     }
 
     /** @throws HostSetupException if there is none, or an old one, with the remedy */
-    QemuInstallation find(Optional<Path> configured, Deadline deadline) {
-        Path binary =
-                configured.map(QemuInstallations::requireProgram).orElseGet(() -> Programs.require(PROGRAM, REMEDY));
+    QemuInstallation find(Optional<Path> configured, MachineModel model, Deadline deadline) {
+        Path binary = configured
+                .map(QemuInstallations::requireProgram)
+                .orElseGet(() -> Programs.require(model.program(), REMEDY));
         String identity = identity(binary);
         QemuInstallation known = byIdentity.get(identity);
         if (known == null) {

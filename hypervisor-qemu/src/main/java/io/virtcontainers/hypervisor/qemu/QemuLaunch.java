@@ -46,7 +46,15 @@ final class QemuLaunch {
                 HostProcess identity = HostProcess.find(process.pid())
                         .orElseThrow(() -> new HypervisorException(
                                 "QEMU ended as soon as it had started: " + ExitReason.lastWords(process.output())));
-                return new QemuMachine(config.sandboxId(), identity, process, sockets, agent, config.detached(), loop);
+                return new QemuMachine(
+                        config.sandboxId(),
+                        identity,
+                        process,
+                        sockets,
+                        MachineModel.of(commandLine),
+                        agent,
+                        config.detached(),
+                        loop);
             } catch (VirtException e) {
                 Diagnostics diagnostics = new Diagnostics(
                         "",

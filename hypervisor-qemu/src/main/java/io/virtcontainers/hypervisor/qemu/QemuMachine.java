@@ -6,6 +6,7 @@ import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.VirtualMachine;
@@ -32,6 +33,7 @@ final class QemuMachine implements VirtualMachine {
     private final HostProcess identity;
     private final ManagedProcess process;
     private final Link link;
+    private final MachineModel model;
     private final AgentAccess agent;
     private final boolean detached;
     private final EventLoop loop;
@@ -46,6 +48,7 @@ final class QemuMachine implements VirtualMachine {
             HostProcess identity,
             ManagedProcess process,
             Link link,
+            MachineModel model,
             AgentAccess agent,
             boolean detached,
             EventLoop loop) {
@@ -53,6 +56,7 @@ final class QemuMachine implements VirtualMachine {
         this.identity = identity;
         this.process = process;
         this.link = link;
+        this.model = model;
         this.agent = agent;
         this.detached = detached;
         this.loop = loop;
@@ -96,6 +100,9 @@ final class QemuMachine implements VirtualMachine {
 
     @Override
     public String addDevice(Device device, Deadline deadline) {
+        if (!model.hasPci()) {
+            throw new UnsupportedException("a machine " + model + " takes no devices while it runs: use Q35");
+        }
         Device.Block disk = (Device.Block) device;
         return disks.add(disk.id(), disk.image(), disk.readOnly(), deadline);
     }

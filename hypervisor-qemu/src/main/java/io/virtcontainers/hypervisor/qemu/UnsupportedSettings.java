@@ -4,7 +4,6 @@ package io.virtcontainers.hypervisor.qemu;
 import io.virtcontainers.BlockConfig;
 import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.HypervisorConfig;
-import io.virtcontainers.MachineConfig;
 import io.virtcontainers.SharedFs;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.MemoryImage;
@@ -16,8 +15,17 @@ final class UnsupportedSettings {
 
     static void refuse(VmConfig config) {
         HypervisorConfig settings = config.settings();
-        refuse(!settings.machine().equals(MachineConfig.defaults()), "machine", settings.machine());
-        refuse(!settings.memory().equals(GuestMemoryConfig.defaults()), "memory", settings.memory());
+        GuestMemoryConfig memory = settings.memory();
+        refuse(memory.slots() != GuestMemoryConfig.defaults().slots(), "memory slots", memory.slots());
+        refuse(memory.max().isPresent(), "memory max", memory.max());
+        refuse(memory.virtioMem(), "memory virtioMem", true);
+        refuse(memory.balloon(), "memory balloon", true);
+        refuse(
+                settings.machine().maxVcpus() != 0,
+                "maxVcpus",
+                settings.machine().maxVcpus());
+        refuse(!settings.machine().vhostNet(), "vhostNet", false);
+        refuse(settings.user().isPresent(), "user", settings.user());
         refuse(!settings.block().equals(BlockConfig.defaults()), "block", settings.block());
         refuse(settings.sharedFs().type() != SharedFs.NONE, "sharedFs", settings.sharedFs());
         refuse(!config.cards().isEmpty(), "network cards", config.cards());

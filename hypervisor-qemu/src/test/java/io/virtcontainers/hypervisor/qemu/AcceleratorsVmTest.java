@@ -57,13 +57,13 @@ class AcceleratorsVmTest {
     }
 
     private boolean auto(Path device, QemuInstallation qemu) {
-        return accelerators(device).useKvm(Accelerator.AUTO, qemu, phases, seconds(30));
+        return accelerators(device).useKvm(Accelerator.AUTO, MachineModel.Q35, qemu, phases, seconds(30));
     }
 
     @Test
     void theProbeGuestGetsThroughWhereGuestsRun() {
-        QemuInstallation qemu =
-                new QemuInstallations(launcher, new HostFacts(directory)).find(Optional.empty(), seconds(20));
+        QemuInstallation qemu = new QemuInstallations(launcher, new HostFacts(directory))
+                .find(Optional.empty(), MachineModel.Q35, seconds(20));
         assertThat(new AcceleratorProbe(launcher).failure(qemu, false, seconds(20)))
                 .isEmpty();
         // And with the default firmware.
@@ -94,7 +94,8 @@ class AcceleratorsVmTest {
         Path device = Files.createFile(directory.resolve("kvm"));
         QemuInstallation qemu = script("echo 'failed to set MSR 0x10a' >&2; exit 134");
         assertThat(auto(device, qemu)).isFalse();
-        assertThatThrownBy(() -> accelerators(device).useKvm(Accelerator.KVM, qemu, phases, seconds(30)))
+        assertThatThrownBy(
+                        () -> accelerators(device).useKvm(Accelerator.KVM, MachineModel.Q35, qemu, phases, seconds(30)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("code 134")
                 .hasMessageContaining("failed to set MSR")
@@ -116,7 +117,8 @@ class AcceleratorsVmTest {
         Path device = directory.resolve("kvm");
         QemuInstallation qemu = script("exit " + ProbeGuest.EXIT_CODE);
         assertThat(auto(device, qemu)).isFalse();
-        assertThatThrownBy(() -> accelerators(device).useKvm(Accelerator.KVM, qemu, NO_PHASES, seconds(5)))
+        assertThatThrownBy(() ->
+                        accelerators(device).useKvm(Accelerator.KVM, MachineModel.Q35, qemu, NO_PHASES, seconds(5)))
                 .hasMessageContaining("there is no " + device);
         assertThat(begun).isEmpty();
     }

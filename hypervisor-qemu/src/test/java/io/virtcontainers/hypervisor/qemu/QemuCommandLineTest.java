@@ -95,7 +95,7 @@ class QemuCommandLineTest {
                         -device
                         pci-bridge,id=pci-bridge-0,bus=pcie.0,addr=02,chassis_nr=1,shpc=off
                         -device
-                        virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,disable-legacy=on,max_ports=2
+                        virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=2,disable-legacy=on
                         -chardev
                         socket,id=agent0,server=on,wait=off,path=/run/vc/demo/agent.sock
                         -device
@@ -110,7 +110,7 @@ class QemuCommandLineTest {
                         "socket,id=control,server=on,wait=off,path=/run/vc/d/control.sock",
                         "-mon",
                         "chardev=control,mode=control")
-                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,disable-legacy=on,max_ports=9")
+                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=9,disable-legacy=on")
                 .containsSubsequence(
                         "socket,id=agent0,server=on,wait=off,path=/run/vc/d/agent.sock",
                         "virtserialport,chardev=agent0,name=agent.channel.0",
@@ -125,7 +125,7 @@ class QemuCommandLineTest {
                 qemu, false, config("/run/vc/d", HypervisorConfig.defaults()), new AgentDevices.Serial(true));
         assertThat(line)
                 .containsSubsequence(
-                        "virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,disable-legacy=on,max_ports=2",
+                        "virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=2,disable-legacy=on",
                         "socket,id=yamux0,server=on,wait=off,path=/run/vc/d/agent.sock",
                         "virtserialport,chardev=yamux0,name=agent.channel.0")
                 .anyMatch(word -> word.endsWith(" panic=-1 agent.use_vsock=false agent.log=debug"));
@@ -142,7 +142,7 @@ class QemuCommandLineTest {
                     new AgentDevices.Vsock(-2));
             assertThat(line)
                     .contains(
-                            "vhost-vsock-pci,id=vsock0,bus=pci-bridge-0,addr=1f,disable-legacy=on,guest-cid=4294967294")
+                            "vhost-vsock-pci,id=vsock0,bus=pci-bridge-0,addr=1f,guest-cid=4294967294,disable-legacy=on")
                     .anyMatch(word -> word.endsWith(" panic=-1 agent.use_vsock=true agent.log=debug"))
                     .noneMatch(word -> word.contains("serial0") || word.contains("agent.sock"));
             assertThat(AgentDevices.of(line)).isEqualTo(new AgentDevices.Vsock(-2));

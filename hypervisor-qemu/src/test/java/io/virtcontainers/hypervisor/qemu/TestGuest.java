@@ -39,8 +39,17 @@ final class TestGuest {
             "drivers/virtio/virtio_pci_modern_dev.ko",
             "drivers/virtio/virtio_pci_legacy_dev.ko",
             "drivers/virtio/virtio_pci.ko",
+            "drivers/virtio/virtio_mmio.ko",
             "drivers/char/virtio_console.ko",
             "drivers/block/virtio_blk.ko");
+
+    /** For {@code test=report}. */
+    private static final List<String> REPORT_MODULES = List.of(
+            "drivers/char/hw_random/virtio-rng.ko",
+            "drivers/nvdimm/libnvdimm.ko",
+            "drivers/acpi/nfit/nfit.ko",
+            "drivers/nvdimm/nd_btt.ko",
+            "drivers/nvdimm/nd_pmem.ko");
 
     private static final String INIT = """
             #!/bin/busybox sh
@@ -48,7 +57,7 @@ final class TestGuest {
             $b mount -t devtmpfs none /dev
             $b mount -t proc none /proc
             $b mount -t sysfs none /sys
-            for i in 0 1 2 3 4 5 6; do $b insmod /modules/$i.ko || echo "insmod $i failed"; done
+            for i in 0 1 2 3 4 5 6 7; do $b insmod /modules/$i.ko || echo "insmod $i failed"; done
             test=$($b sed -n 's/.*test=\\([a-z]*\\).*/\\1/p' /proc/cmdline)
             echo "GUEST READY test=$test"
             # Where no host is connected yet, the port reads as ended.
@@ -60,6 +69,19 @@ final class TestGuest {
             }
             case "$test" in
             panic) exit 3 ;;
+            report)
+                for module in /report/*.ko; do $b insmod $module; done
+                for d in /sys/bus/pci/devices/*; do echo "PCI: $($b basename $d) $($b cat $d/vendor $d/device | $b xargs)"; done
+                echo "VIRTIO:" $($b cat /sys/bus/virtio/devices/*/device)
+                echo "FLAGS:" $($b grep -m1 ^flags /proc/cpuinfo)
+                echo "CPUS:" $($b grep -c ^processor /proc/cpuinfo)
+                echo "RNG:" $($b cat /sys/class/misc/hw_random/rng_available)
+                echo "IOMMU:" $($b ls /sys/kernel/iommu_groups)
+                for d in /sys/block/vd* /sys/block/pmem*; do [ -e $d ] && echo "DISK: $($b basename $d) $($b cat $d/size $d/ro | $b xargs)"; done
+                echo "LINE:" $($b cat /proc/cmdline)
+                echo "REPORTED"
+                answer
+                ;;
             poweroff) $b poweroff -f ;;
             flood) while :; do $b cat /modules/0.ko; done ;;
             echo) answer ;;
@@ -89,7 +111,7 @@ final class TestGuest {
                 .findFirst()
                 .orElseThrow(() -> new AssertionError("no modules for " + kernel + ": run make setup"));
         Initrd initrd = new Initrd();
-        for (String name : List.of("bin", "dev", "proc", "sys", "modules")) {
+        for (String name : List.of("bin", "dev", "proc", "sys", "modules", "report")) {
             initrd.directory(name);
         }
         Path file = directory.resolve("test-initrd");
@@ -99,6 +121,9 @@ final class TestGuest {
                     .program("init", INIT.getBytes(StandardCharsets.UTF_8));
             for (int i = 0; i < MODULES.size(); i++) {
                 initrd.program("modules/" + i + ".ko", modules.resolve(MODULES.get(i)));
+            }
+            for (int i = 0; i < REPORT_MODULES.size(); i++) {
+                initrd.program("report/" + i + ".ko", modules.resolve(REPORT_MODULES.get(i)));
             }
             initrd.writeTo(file);
         } catch (IOException e) {
@@ -142,16 +167,22 @@ final class TestGuest {
     }
 
     static VmConfig config(Path directory, GuestImage image, String test, boolean detached) {
+        return config(directory, image, test, detached, settings().build());
+    }
+
+    /** What the tests of this module run on. */
+    static HypervisorConfig.Builder settings() {
+        return HypervisorConfig.builder().accelerator(Accelerator.TCG).agentChannel(AgentChannel.VIRTIO_SERIAL);
+    }
+
+    static VmConfig config(Path directory, GuestImage image, String test, boolean detached, HypervisorConfig settings) {
         return new VmConfig(
                 "demo",
                 directory,
                 1,
                 MemorySize.mib(128),
                 detached,
-                HypervisorConfig.builder()
-                        .accelerator(Accelerator.TCG)
-                        .agentChannel(AgentChannel.VIRTIO_SERIAL)
-                        .build(),
+                settings,
                 image,
                 test.isEmpty() ? List.of() : List.of("test=" + test));
     }
@@ -174,7 +205,8 @@ final class TestGuest {
     static void awaitConsole(VirtualMachine machine, String text) {
         await().atMost(Duration.ofSeconds(60))
                 .pollInterval(Duration.ofMillis(10))
-                .until(() -> machine.diagnostics().consoleTail().contains(text));
+                .untilAsserted(
+                        () -> assertThat(machine.diagnostics().consoleTail()).contains(text));
     }
 
     /** Of sockets, pipes and pidfds; the JVM opens its jar files whenever it likes. */

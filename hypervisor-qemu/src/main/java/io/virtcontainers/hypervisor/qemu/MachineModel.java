@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.hypervisor.qemu;
+
+import io.virtcontainers.MachineType;
+import java.util.Arrays;
+import java.util.List;
+
+/** What differs between QEMU's machines. */
+enum MachineModel {
+    // q35 for its PCI hotplug by ACPI; without the devices that it has even under -nodefaults.
+    Q35("q35", "sata=off,smbus=off,vmport=off", "qemu-system-x86_64", "pcie.0", "ttyS0"),
+    PC("pc", "smbus=off,vmport=off", "qemu-system-x86_64", "pci.0", "ttyS0"),
+    MICROVM("microvm", "", "qemu-system-x86_64", "", "ttyS0"),
+    VIRT("virt", "", "qemu-system-aarch64", "pcie.0", "ttyAMA0");
+
+    private final String name;
+    private final String without;
+    private final String program;
+    private final String rootBus;
+    private final String console;
+
+    MachineModel(String name, String without, String program, String rootBus, String console) {
+        this.name = name;
+        this.without = without;
+        this.program = program;
+        this.rootBus = rootBus;
+        this.console = console;
+    }
+
+    static MachineModel of(MachineType type) {
+        return valueOf(type.name());
+    }
+
+    /** @param commandLine of a QEMU that {@link QemuCommandLine} made */
+    static MachineModel of(List<String> commandLine) {
+        String machine = commandLine.get(commandLine.indexOf("-M") + 1).split(",", 2)[0];
+        return Arrays.stream(values())
+                .filter(model -> model.name.equals(machine))
+                .findFirst()
+                .orElse(Q35);
+    }
+
+    /** Of {@code -M}: the name, and what it is to be without. */
+    String option() {
+        return without.isEmpty() ? name : name + "," + without;
+    }
+
+    /** The QEMU that has it. */
+    String program() {
+        return program;
+    }
+
+    /** The bus of the PCI devices that are there from the start; only if {@link #hasPci}. */
+    String rootBus() {
+        return rootBus;
+    }
+
+    boolean hasPci() {
+        return !rootBus.isEmpty();
+    }
+
+    boolean isPcie() {
+        return rootBus.equals("pcie.0");
+    }
+
+    boolean isX86() {
+        return this != VIRT;
+    }
+
+    /** What the guest's kernel calls the first serial port. */
+    String console() {
+        return console;
+    }
+
+    /** QEMU's name of a virtio device: {@code virtio-serial-pci}, or {@code virtio-serial-device} without PCI. */
+    String virtio(String kind) {
+        return kind + (hasPci() ? "-pci" : "-device");
+    }
+}
