@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::sandbox::{Agent, BootResult};
 use crate::status::{Result, Status};
 use crate::uevent::Uevents;
-use crate::{log, modules, online, paths, pidns, port, ports, sys, vsock};
+use crate::{image, log, modules, online, paths, pidns, port, ports, sys, vsock};
 use nix::mount::{mount, MsFlags};
 use nix::sys::reboot::{reboot, RebootMode};
 use std::fs::{self, OpenOptions};
@@ -18,6 +18,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 const PORT_LIMIT: Duration = Duration::from_secs(10);
+/// By ACPI: a virtio device without PCI, and the device that tells the host of a panic.
+const VIRTIO_MMIO: &str = "/sys/bus/acpi/devices/LNRO0005:00";
+const PVPANIC: &str = "/sys/bus/acpi/devices/QEMU0001:00";
+
+/// Of the virtio specification: an entropy device.
+const RNG_ID: &str = "0x0004";
+
 const MAX_FILES: u64 = 65_536;
 const MAX_BLOCKING_THREADS: usize = 16;
 
@@ -56,15 +63,25 @@ fn run() -> Result<std::convert::Infallible> {
     sys::reset_environment();
     // Also for the children that enter containers: they are copies of us until they execute a program.
     sys::hide_process();
-    leave_rootfs()?;
+    let initramfs = image::in_initramfs();
+    if initramfs {
+        leave_rootfs()?;
+    }
     mount_first()?;
     open_console();
     raise_file_limit();
     let mut config = Config::guest();
-    config.apply_command_line(&fs::read_to_string("/proc/cmdline").unwrap_or_default());
+    let line = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    config.apply_command_line(&line);
     log::set_level(config.log);
     let events = Uevents::open().map_err(|error| Status::io("open the uevent socket", &error))?;
     modules::load_list(modules::BOOT)?;
+    if Path::new(VIRTIO_MMIO).exists() {
+        modules::load_list(modules::MMIO)?;
+    }
+    if let Some(root) = image::Root::of(&line).filter(|_| initramfs) {
+        return image::enter(&root, &events);
+    }
     let listener = listen(config.vsock);
     if listener.is_none() || !vsock::is_present(Path::new(vsock::DEVICES)) {
         await_port(&events)?;
@@ -207,6 +224,12 @@ fn later(config: &Config) -> Result<()> {
     }
     if let Err(errno) = nix::unistd::sethostname("localhost") {
         warning!("hostname: {errno}");
+    }
+    if vsock::has_virtio(Path::new(vsock::DEVICES), RNG_ID) {
+        modules::load_list(modules::RNG)?;
+    }
+    if Path::new(PVPANIC).exists() {
+        modules::load_list(modules::PVPANIC)?;
     }
     modules::load_list(modules::LATER)
 }

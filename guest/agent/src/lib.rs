@@ -35,6 +35,7 @@ pub mod hooks;
 pub mod hotplug;
 pub mod hugepages;
 pub mod ids;
+pub mod image;
 pub mod inotify;
 pub mod inside;
 pub mod inspect;

@@ -17,6 +17,13 @@ const PREFIX: &str = "modules.";
 pub const BOOT: &str = "boot";
 pub const LATER: &str = "later";
 
+/// For virtio devices without PCI, for the disk of an image that is persistent memory, for a source
+/// of randomness, and to tell the host of a panic.
+pub const MMIO: &str = "mmio";
+pub const NVDIMM: &str = "nvdimm";
+pub const RNG: &str = "rng";
+pub const PVPANIC: &str = "pvpanic";
+
 /// The list of what a vsock device, or a storage or device of the driver of that name, needs.
 pub const VSOCK: &str = "vsock";
 const OF_DRIVERS: [&str; 4] = ["scsi", "nvdimm", "virtio-fs", "9p"];

@@ -21,10 +21,15 @@ const BACKLOG: usize = 32;
 
 /// Whether the kernel has found a vsock device; its driver need not be loaded.
 pub fn is_present(devices: &Path) -> bool {
+    has_virtio(devices, DEVICE_ID)
+}
+
+/// Whether there is a virtio device of this kind.
+pub fn has_virtio(devices: &Path, kind: &str) -> bool {
     let entries = fs::read_dir(devices).into_iter().flatten().flatten();
     entries
         .map(|entry| fs::read_to_string(entry.path().join("device")).unwrap_or_default())
-        .any(|id| id.trim_end() == DEVICE_ID)
+        .any(|id| id.trim_end() == kind)
 }
 
 /// The socket is non-blocking.

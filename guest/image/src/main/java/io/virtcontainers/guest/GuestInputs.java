@@ -28,6 +28,9 @@ final class GuestInputs {
 
     /** Loaded by a guest that meets such a device, by the name of the list; a kernel may lack them. */
     private static final Map<String, List<String>> ON_DEMAND = new TreeMap<>(Map.of(
+            "mmio", List.of("virtio_mmio"),
+            "pvpanic", List.of("pvpanic_mmio"),
+            "rng", List.of("virtio_rng"),
             "vsock", List.of("vmw_vsock_virtio_transport"),
             "scsi", List.of("virtio_scsi", "sd_mod"),
             "nvdimm", List.of("nfit", "nd_pmem", "virtio_pmem"),

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.common.base.Splitter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every cell of docs/features.md names a test that is there. */
+class FeaturesTest {
+    private static final Path ROOT = Path.of(System.getProperty("basedir", ".")).resolve("..");
+    private static final int COLUMNS = 5;
+    private static final Pattern CELL = Pattern.compile("-|(no: |text: )?`([A-Z]\\w+Test)(\\.(\\w+))?`");
+
+    static List<String> rows() throws IOException {
+        return Files.readAllLines(ROOT.resolve("docs/features.md")).stream()
+                .filter(line -> line.startsWith("| ") && !line.startsWith("| feature |"))
+                .toList();
+    }
+
+    @ParameterizedTest
+    @MethodSource("rows")
+    void theTestsOfARowAreThere(String row) throws IOException {
+        List<String> cells = Splitter.on(" | ").splitToList(row.replaceAll("^\\| | \\|$", ""));
+        assertThat(cells).as(row).hasSize(COLUMNS);
+        assertThat(cells.subList(1, COLUMNS)).as(row).anyMatch(cell -> !cell.equals("-"));
+        for (String cell : cells.subList(1, COLUMNS)) {
+            Matcher named = CELL.matcher(cell);
+            assertThat(named.matches()).as(cell).isTrue();
+            if (named.group(2) != null) {
+                assertThat(isThere(named.group(2), named.group(4))).as(cell).isTrue();
+            }
+        }
+    }
+
+    private static boolean isThere(String name, @Nullable String method) throws IOException {
+        try (Stream<Path> files = Files.find(
+                ROOT, 20, (path, attributes) -> path.endsWith(name + ".java") && attributes.isRegularFile())) {
+            Path source = files.findFirst().orElse(null);
+            return source != null && (method == null || Files.readString(source).contains("void " + method + "("));
+        }
+    }
+}
