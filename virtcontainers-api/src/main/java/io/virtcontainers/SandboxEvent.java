@@ -28,6 +28,18 @@ public sealed interface SandboxEvent {
     /** The guest's kernel killed a process of the container because the container's memory was used up. */
     record OutOfMemory(String sandbox, String container) implements SandboxEvent {}
 
+    /** The guest's kernel has panicked; {@link VmEnded} follows. */
+    record GuestPanicked(String sandbox) implements SandboxEvent {}
+
+    /**
+     * The host could not read or write the image of a disk, and the guest got an I/O error. Of many in a row, a few are told.
+     *
+     * @param device the id of the device, or of the container whose root file system it is
+     * @param write whether it was a write
+     * @param reason what the host said, for example {@code No space left on device}
+     */
+    record DiskError(String sandbox, String device, boolean write, String reason) implements SandboxEvent {}
+
     /** The virtual machine has ended, asked to or not. */
     record VmEnded(String sandbox, String reason) implements SandboxEvent {}
 

@@ -6,6 +6,7 @@ import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 
 /** A virtual machine that was launched, or attached to. Thread-safe. */
 public interface VirtualMachine {
@@ -51,6 +52,12 @@ public interface VirtualMachine {
 
     /** Completes with the reason when the machine has ended, asked to or not. Never completes exceptionally. */
     CompletableFuture<String> onExit();
+
+    /**
+     * Has a listener told what happens from now on, in its order, in place of an earlier listener. It must not block. Who
+     * attached to a detached machine may miss what happens between his calls; who launched it does not.
+     */
+    void onEvent(Consumer<VmEvent> listener);
 
     /** What the machine showed so far; never blocks on the guest. */
     Diagnostics diagnostics();

@@ -27,6 +27,7 @@ import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
+import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -177,6 +178,7 @@ final class SandboxLife {
         } catch (VirtException e) {
             log.debug("the guest does not answer: sandbox={}", id(), e);
             settleFacts(); // its machine may have died of it
+            quietly("learn whether the machine is halted", this::followPause);
             return false;
         }
         settleFacts();
@@ -401,6 +403,7 @@ final class SandboxLife {
                                 deadline));
         GuestSession started = newSession(launched);
         adopt(started);
+        launched.onEvent(event -> machineTold(started, event));
         Agent connecting = started.connect(backends.agents());
         var unused = launched.onExit().thenAccept(reason -> machineEnded(started, reason));
         if (stopping) {
@@ -455,6 +458,7 @@ final class SandboxLife {
         stopping = false;
         GuestSession attached = newSession(machine);
         adopt(attached);
+        machine.onEvent(event -> machineTold(attached, event));
         var unused = machine.onExit().thenAccept(reason -> machineEnded(attached, reason));
         return attached;
     }
@@ -492,6 +496,30 @@ final class SandboxLife {
         tellEnd(of.end(), reason);
     }
 
+    /** On a thread of the hypervisor's. */
+    private void machineTold(GuestSession of, VmEvent event) {
+        if (event instanceof VmEvent.GuestPanicked) {
+            events.publish(new SandboxEvent.GuestPanicked(id()));
+        } else if (event instanceof VmEvent.DiskError error) {
+            log.warn("a disk failed: sandbox={} event={}", id(), error);
+            events.publish(new SandboxEvent.DiskError(id(), error.device(), error.write(), error.reason()));
+        } else if (session == of && !snapshot().isPending(Pending.Operation.PAUSE_SANDBOX, "")) {
+            inBackground("follow the machine", this::followPause);
+        }
+    }
+
+    /** Somebody else may have halted the machine, or let it go on: the record says how it is. Needs the lock. */
+    private void followPause() {
+        SandboxRecord now = record();
+        if (!now.isUp() || isMachineDead(now)) {
+            return;
+        }
+        State truth = machine().isPaused(Deadline.after(GUEST_ANSWER)) ? State.PAUSED : State.RUNNING;
+        if (truth != now.state()) {
+            note(now.state(truth), truth == State.PAUSED ? "halted by somebody else" : "resumed by somebody else");
+        }
+    }
+
     private void tellEnd(MachineEnd of, String reason) {
         if (of.tell(reason)) {
             events.publish(new SandboxEvent.VmEnded(id(), reason));
@@ -503,15 +531,25 @@ final class SandboxLife {
         if (closed || stopping || settling.getAndSet(true)) {
             return;
         }
+        inBackground("settle after an event", () -> {});
+    }
+
+    /** Runs something under the lock, on a settled record. */
+    private void inBackground(String what, Runnable work) {
         try {
             engine.background().execute(() -> {
                 settling.set(false);
                 if (!closed && !stopping) {
-                    quietly("settle after an event", () -> locked("settle", STATUS_PATIENCE, () -> null));
+                    quietly(
+                            what,
+                            () -> locked("settle", STATUS_PATIENCE, () -> {
+                                work.run();
+                                return null;
+                            }));
                 }
             });
         } catch (RejectedExecutionException e) {
-            log.debug("not settled, as the engine is closed: sandbox={}", id());
+            log.debug("not done, as the engine is closed: sandbox={} what={}", id(), what);
         }
     }
 

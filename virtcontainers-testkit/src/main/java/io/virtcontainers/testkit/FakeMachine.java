@@ -7,6 +7,7 @@ import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.VmConfig;
+import io.virtcontainers.spi.VmEvent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,6 +17,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -27,6 +29,7 @@ final class FakeMachine {
     private final VmConfig config;
     private final Map<String, Disk> disks = new LinkedHashMap<>();
     private final FakeGuest guest = new FakeGuest(this::hasDiskAt);
+    private final Map<FakeVirtualMachine, Consumer<VmEvent>> listeners = new ConcurrentHashMap<>();
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private final AtomicReference<String> reason = new AtomicReference<>("");
     private final Optional<Process> child;
@@ -116,6 +119,19 @@ final class FakeMachine {
         guest.end();
         kill();
         exit.complete(reason.get());
+    }
+
+    /** @param machine whose listener it is, in place of its last one */
+    void listen(FakeVirtualMachine machine, Consumer<VmEvent> listener) {
+        listeners.put(machine, listener);
+    }
+
+    void tell(VmEvent event) {
+        listeners.forEach((machine, listener) -> {
+            if (!machine.isReleased()) {
+                listener.accept(event);
+            }
+        });
     }
 
     CompletableFuture<String> exit() {

@@ -10,10 +10,12 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
+import io.virtcontainers.spi.VmEvent;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
@@ -123,9 +125,23 @@ public final class FakeVirtualMachine implements VirtualMachine {
         run("resume", deadline, () -> halt(false));
     }
 
-    private void halt(boolean halt) {
+    /** Halts the machine, or lets it go on, as somebody else with access to the hypervisor can. */
+    public void halt(boolean halt) {
         machine.requireAlive();
-        machine.guest().halt(halt);
+        if (machine.guest().isHalted() != halt) {
+            machine.guest().halt(halt);
+            machine.tell(halt ? new VmEvent.Paused() : new VmEvent.Resumed());
+        }
+    }
+
+    /** Makes the machine tell something. */
+    public void tell(VmEvent event) {
+        machine.tell(event);
+    }
+
+    @Override
+    public void onEvent(Consumer<VmEvent> listener) {
+        machine.listen(this, listener);
     }
 
     @Override

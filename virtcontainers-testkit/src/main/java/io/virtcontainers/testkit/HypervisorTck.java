@@ -17,6 +17,7 @@ import io.virtcontainers.spi.Hypervisor;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
+import io.virtcontainers.spi.VmEvent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,8 +26,11 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -312,6 +316,25 @@ public abstract class HypervisorTck {
         machine.resume(soon());
         machine.resume(soon());
         assertThat(machine.isPaused(soon())).isFalse();
+    }
+
+    @Test
+    void tellsWhenItIsHaltedAndGoesOn() {
+        VirtualMachine machine = launch();
+        BlockingQueue<VmEvent> told = new LinkedBlockingQueue<>();
+        machine.onEvent(told::add);
+        machine.pause(soon());
+        machine.resume(soon());
+        assertThat(poll(told)).isEqualTo(new VmEvent.Paused());
+        assertThat(poll(told)).isEqualTo(new VmEvent.Resumed());
+    }
+
+    private static @Nullable VmEvent poll(BlockingQueue<VmEvent> told) {
+        try {
+            return told.poll(AT_ONCE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     @Test

@@ -4,6 +4,7 @@ package io.virtcontainers.hypervisor.qemu;
 import io.virtcontainers.MachineType;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /** What differs between QEMU's machines. */
 enum MachineModel {
@@ -70,6 +71,15 @@ enum MachineModel {
     /** What the guest's kernel calls the first serial port. */
     String console() {
         return console;
+    }
+
+    /** The device by which the guest's kernel tells of a panic; empty if the machine has none. */
+    Optional<String> panicDevice() {
+        return switch (this) {
+            case Q35, PC -> Optional.of("pvpanic");
+            case VIRT -> Optional.of("pvpanic-pci");
+            case MICROVM -> Optional.empty();
+        };
     }
 
     /** QEMU's name of a virtio device: {@code virtio-serial-pci}, or {@code virtio-serial-device} without PCI. */

@@ -41,6 +41,9 @@ final class QemuCommandLine {
         line.addAll(ControlArguments.of(files, config.detached()));
         line.addAll(MachineArguments.buses(config));
         line.addAll(agent.arguments(config));
+        MachineModel.of(config.settings().machine().type())
+                .panicDevice()
+                .ifPresent(device -> line.addAll(List.of("-device", device)));
         line.addAll(ExtraDevices.of(config));
         return List.copyOf(line);
     }

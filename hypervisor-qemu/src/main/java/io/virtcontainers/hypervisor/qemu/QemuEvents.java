@@ -2,18 +2,32 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.virtcontainers.spi.VmEvent;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
-/** What QEMU told by events: the last 32 as text, why it shut down, and devices that are gone. Thread-safe. */
+/**
+ * What QEMU told by events: the last 32 as text, why it shut down, and devices that are gone; and who is told the rest of
+ * it. Thread-safe.
+ */
 final class QemuEvents implements Consumer<JsonNode> {
     private static final int KEPT = 32;
 
+    /** A guest can repeat a failing access as fast as it likes. */
+    private static final Duration BETWEEN_DISK_ERRORS = Duration.ofSeconds(1);
+
+    private static final int MAX_DISKS = 256;
+
+    private final Map<String, Long> diskErrors = new HashMap<>();
+    private Consumer<VmEvent> listener = event -> {};
     private final Deque<String> last = new ArrayDeque<>();
     private final List<Deletion> awaited = new ArrayList<>();
     private String shutdownReason = "";
@@ -37,6 +51,39 @@ final class QemuEvents implements Consumer<JsonNode> {
         if (event.path("event").asText().equals("DEVICE_DELETED") && data.has("device")) {
             deleted(data.path("device").asText());
         }
+        tell(event.path("event").asText(), data);
+    }
+
+    /** @param newListener gets on the event loop what {@code VmEvent} has; its disks are named after their block nodes */
+    synchronized void listen(Consumer<VmEvent> newListener) {
+        listener = newListener;
+    }
+
+    private void tell(String name, JsonNode data) {
+        Consumer<VmEvent> told;
+        synchronized (this) {
+            told = listener;
+        }
+        switch (name) {
+            case "STOP" -> told.accept(new VmEvent.Paused());
+            case "RESUME" -> told.accept(new VmEvent.Resumed());
+            case "GUEST_PANICKED" -> told.accept(new VmEvent.GuestPanicked());
+            case "BLOCK_IO_ERROR" -> {
+                String node = data.path("node-name").asText();
+                boolean write = data.path("operation").asText().equals("write");
+                if (isNews(node + (write ? " write" : " read"))) {
+                    told.accept(new VmEvent.DiskError(
+                            node, write, data.path("reason").asText()));
+                }
+            }
+            default -> {}
+        }
+    }
+
+    private synchronized boolean isNews(String diskError) {
+        long now = System.nanoTime();
+        diskErrors.values().removeIf(at -> now - at > BETWEEN_DISK_ERRORS.toNanos());
+        return diskErrors.size() < MAX_DISKS && diskErrors.putIfAbsent(diskError, now) == null;
     }
 
     private void deleted(String device) {

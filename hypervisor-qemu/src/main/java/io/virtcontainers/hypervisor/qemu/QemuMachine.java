@@ -10,15 +10,19 @@ import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.VirtualMachine;
+import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,6 +42,7 @@ final class QemuMachine implements VirtualMachine {
     private final boolean detached;
     private final EventLoop loop;
     private final Disks disks;
+    private final Set<String> plugged = ConcurrentHashMap.newKeySet();
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private volatile boolean stopRequested;
     private volatile boolean released;
@@ -103,6 +108,7 @@ final class QemuMachine implements VirtualMachine {
         if (!model.hasPci()) {
             throw new UnsupportedException("a machine " + model + " takes no devices while it runs: use Q35");
         }
+        plugged.add(device.id());
         Device.Block disk = (Device.Block) device;
         return disks.add(disk.id(), disk.image(), disk.readOnly(), deadline);
     }
@@ -110,6 +116,7 @@ final class QemuMachine implements VirtualMachine {
     @Override
     public void removeDevice(String id, Deadline deadline) {
         disks.remove(id, deadline);
+        plugged.remove(id);
     }
 
     @Override
@@ -132,6 +139,22 @@ final class QemuMachine implements VirtualMachine {
     @Override
     public CompletableFuture<String> onExit() {
         return exit.copy();
+    }
+
+    @Override
+    public void onEvent(Consumer<VmEvent> listener) {
+        link.events()
+                .listen(event -> listener.accept(
+                        event instanceof VmEvent.DiskError error
+                                ? new VmEvent.DiskError(diskOf(error.device()), error.write(), error.reason())
+                                : event));
+    }
+
+    private String diskOf(String node) {
+        return plugged.stream()
+                .filter(id -> new DiskNames(id).node().equals(node))
+                .findFirst()
+                .orElse(node);
     }
 
     @Override

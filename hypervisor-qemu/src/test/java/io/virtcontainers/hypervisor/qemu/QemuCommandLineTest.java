@@ -99,7 +99,9 @@ class QemuCommandLineTest {
                         -chardev
                         socket,id=agent0,server=on,wait=off,path=/run/vc/demo/agent.sock
                         -device
-                        virtserialport,chardev=agent0,name=agent.channel.0""".formatted(firmware.resolve("qboot.rom")));
+                        virtserialport,chardev=agent0,name=agent.channel.0
+                        -device
+                        pvpanic""".formatted(firmware.resolve("qboot.rom")));
     }
 
     @Test

@@ -49,7 +49,9 @@ final class TestGuest {
             "drivers/nvdimm/libnvdimm.ko",
             "drivers/acpi/nfit/nfit.ko",
             "drivers/nvdimm/nd_btt.ko",
-            "drivers/nvdimm/nd_pmem.ko");
+            "drivers/nvdimm/nd_pmem.ko",
+            "drivers/misc/pvpanic/pvpanic.ko",
+            "drivers/misc/pvpanic/pvpanic-mmio.ko");
 
     private static final String INIT = """
             #!/bin/busybox sh
@@ -68,7 +70,15 @@ final class TestGuest {
                 echo -n "$word" >&3
             }
             case "$test" in
-            panic) exit 3 ;;
+            panic)
+                $b insmod /report/5.ko
+                $b insmod /report/6.ko
+                exit 3
+                ;;
+            fill)
+                while [ ! -b /dev/vda ]; do $b usleep 10000; done
+                while :; do $b dd if=/modules/0.ko of=/dev/vda bs=64k seek=64 conv=fsync 2>/dev/null; done
+                ;;
             report)
                 for module in /report/*.ko; do $b insmod $module; done
                 for d in /sys/bus/pci/devices/*; do echo "PCI: $($b basename $d) $($b cat $d/vendor $d/device | $b xargs)"; done
