@@ -8,6 +8,7 @@ final class Spawn {
     /** More than glibc's posix_spawn_file_actions_t (80 bytes) and posix_spawnattr_t (336). */
     private static final int STRUCT_BYTES = 512;
 
+    private static final int FIRST_FILE = 3;
     private static final int SIGNAL_SET_BYTES = 128;
     private static final int SET_SIGNAL_DEFAULTS = 0x04;
     private static final int SET_SIGNAL_MASK = 0x08;
@@ -45,7 +46,11 @@ final class Spawn {
         call("posix_spawn_file_actions_adddup2", actions, output, 2);
         long directory = arena.string(command.directory().toString());
         call("posix_spawn_file_actions_addchdir_np", actions, directory);
-        call("posix_spawn_file_actions_addclosefrom_np", actions, 3);
+        call("posix_spawn_file_actions_addclosefrom_np", actions, FIRST_FILE);
+        for (int i = 0; i < command.files().size(); i++) {
+            long file = arena.string(command.files().get(i).toString());
+            call("posix_spawn_file_actions_addopen", actions, FIRST_FILE + i, file, 0, 0);
+        }
     }
 
     /** The JVM's threads block some signals, and nohup(1) ignores one: neither is for the program. */

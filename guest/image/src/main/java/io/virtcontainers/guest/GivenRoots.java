@@ -15,7 +15,7 @@ import java.util.Optional;
 
 /** What a virtual machine boots if the user gives its root: of that, only the kernel is made here. */
 final class GivenRoots {
-    private static final String FORMAT = "kernel 1";
+    private static final String FORMAT = "kernel 2";
     private static final String LOCK = "kernel";
     private static final String KERNEL = "vmlinux";
     private static final String MANIFEST = "manifest";

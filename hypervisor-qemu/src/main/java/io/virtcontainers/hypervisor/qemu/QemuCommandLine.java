@@ -25,8 +25,11 @@ final class QemuCommandLine {
         List<String> line = new ArrayList<>();
         line.add(qemu.binary().toString());
         line.addAll(List.of("-name", "sandbox-" + escape(config.sandboxId())));
-        // What an operator reads, and by which reap() knows the process of this directory.
-        line.addAll(List.of("-pidfile", files.pidFile().toString()));
+        if (config.settings().user().isEmpty()) {
+            // What an operator reads, and by which reap() knows the process of this directory. QEMU wants to know the
+            // whole path, which another user cannot find out.
+            line.addAll(List.of("-pidfile", files.pidFile().toString()));
+        }
         // Only the devices that are named here, no configuration of the host: less to attack, less to boot.
         line.addAll(List.of("-nodefaults", "-no-user-config", "-display", "none"));
         // A guest that resets has failed or is done: never boot it a second time.

@@ -14,7 +14,9 @@ import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -90,13 +92,16 @@ final class QemuHypervisor implements Hypervisor {
     private QemuMachine start(
             QemuInstallation qemu, boolean kvm, VmConfig config, AgentChannels.Choice channel, Deadline deadline) {
         SandboxFiles files = new SandboxFiles(config.directory());
+        Optional<RunAs> runAs = RunAs.of(config);
         for (int attempt = 1; ; attempt++) {
             AgentDevices devices = channel.devices();
-            List<String> commandLine = QemuCommandLine.of(qemu, kvm, config, devices);
+            List<String> commandLine = new ArrayList<>(
+                    QemuCommandLine.of(qemu, kvm, runAs.map(RunAs::config).orElse(config), devices));
+            runAs.ifPresent(other -> commandLine.addAll(other.arguments()));
             AgentAccess agent =
                     new AgentAccess(devices.channels(files, config.detached()), devices + ", as " + channel.reason());
             try {
-                return launch.start(config, commandLine, agent, files, deadline);
+                return launch.start(config, List.copyOf(commandLine), runAs, agent, files, deadline);
             } catch (HypervisorException e) {
                 if (!channel.vsock() || !e.diagnostics().hypervisorTail().contains(CID_TAKEN)) {
                     throw e;

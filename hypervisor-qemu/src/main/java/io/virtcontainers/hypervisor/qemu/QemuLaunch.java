@@ -11,6 +11,7 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.VmConfig;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,11 +37,17 @@ final class QemuLaunch {
     }
 
     QemuMachine start(
-            VmConfig config, List<String> commandLine, AgentAccess agent, SandboxFiles files, Deadline deadline) {
+            VmConfig config,
+            List<String> commandLine,
+            Optional<RunAs> runAs,
+            AgentAccess agent,
+            SandboxFiles files,
+            Deadline deadline) {
         log.debug("qemu starts sandbox={} command={}", config.sandboxId(), commandLine);
         Sockets sockets = new Sockets(files, loop, deadline);
         try {
-            ManagedProcess process = launcher.start(commandLine, files.directory(), config.detached(), deadline);
+            runAs.ifPresent(other -> other.handOver(files));
+            ManagedProcess process = launcher.start(commandLine, files.directory(), config.detached(), runAs, deadline);
             try {
                 awaitReady(process, sockets, deadline);
                 HostProcess identity = HostProcess.find(process.pid())
@@ -51,6 +58,7 @@ final class QemuLaunch {
                         identity,
                         process,
                         sockets,
+                        files,
                         MachineModel.of(commandLine),
                         agent,
                         config.detached(),

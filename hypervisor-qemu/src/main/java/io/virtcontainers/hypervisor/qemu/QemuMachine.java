@@ -11,6 +11,7 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmEvent;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +38,7 @@ final class QemuMachine implements VirtualMachine {
     private final HostProcess identity;
     private final ManagedProcess process;
     private final Link link;
+    private final SandboxFiles files;
     private final MachineModel model;
     private final AgentAccess agent;
     private final boolean detached;
@@ -53,6 +55,7 @@ final class QemuMachine implements VirtualMachine {
             HostProcess identity,
             ManagedProcess process,
             Link link,
+            SandboxFiles files,
             MachineModel model,
             AgentAccess agent,
             boolean detached,
@@ -61,6 +64,7 @@ final class QemuMachine implements VirtualMachine {
         this.identity = identity;
         this.process = process;
         this.link = link;
+        this.files = files;
         this.model = model;
         this.agent = agent;
         this.detached = detached;
@@ -110,7 +114,12 @@ final class QemuMachine implements VirtualMachine {
         }
         plugged.add(device.id());
         Device.Block disk = (Device.Block) device;
-        return disks.add(disk.id(), disk.image(), disk.readOnly(), deadline);
+        if (!Files.exists(files.filesSocket())) {
+            return disks.add(disk.id(), disk.image(), disk.readOnly(), deadline);
+        }
+        try (FileSender sender = FileSender.connect(files.filesSocket(), deadline)) {
+            return disks.add(disk.id(), sender.send(disk.image(), disk.readOnly()), disk.readOnly(), deadline);
+        }
     }
 
     @Override

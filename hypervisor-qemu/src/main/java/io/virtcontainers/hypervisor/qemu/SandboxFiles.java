@@ -39,6 +39,11 @@ record SandboxFiles(Path directory) {
         return directory.resolve("control.sock");
     }
 
+    /** Of a QEMU that runs as another user: the monitor that takes open files. */
+    Path filesSocket() {
+        return directory.resolve("files.sock");
+    }
+
     /** One for each port of the agent, in their order: several if the machine is detached, for several processes. */
     List<Path> agentSockets(boolean detached) {
         return IntStream.range(0, detached ? DETACHED_AGENT_PORTS : 1)

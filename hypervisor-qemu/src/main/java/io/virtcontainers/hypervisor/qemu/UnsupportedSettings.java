@@ -25,7 +25,6 @@ final class UnsupportedSettings {
                 "maxVcpus",
                 settings.machine().maxVcpus());
         refuse(!settings.machine().vhostNet(), "vhostNet", false);
-        refuse(settings.user().isPresent(), "user", settings.user());
         refuse(!settings.block().equals(BlockConfig.defaults()), "block", settings.block());
         refuse(settings.sharedFs().type() != SharedFs.NONE, "sharedFs", settings.sharedFs());
         refuse(!config.cards().isEmpty(), "network cards", config.cards());
