@@ -3,6 +3,7 @@ package io.virtcontainers;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** What connects the guest to networks. */
 public sealed interface NetworkConfig {
@@ -11,7 +12,9 @@ public sealed interface NetworkConfig {
     record None() implements NetworkConfig {}
 
     /**
-     * QEMU's user network, without root: the guest reaches what this process can reach, by network address translation.
+     * QEMU's user network (libslirp), without root: the guest, 10.0.2.15, reaches by address translation what this process
+     * can reach in IPv4 with TCP and UDP, <em>the localhost of the host included, as 10.0.2.2</em>. Names are resolved as
+     * the host does.
      *
      * @param forwards ports of the host that lead to ports of the guest
      */
@@ -23,20 +26,46 @@ public sealed interface NetworkConfig {
 
     /**
      * A network namespace that the caller has set up, as CNI plugins do: each of its links that has an address becomes a
-     * card of the guest with the link's hardware address, addresses, routes and neighbours. Needs root.
+     * card of the guest with the link's hardware address, MTU, addresses, routes and permanent neighbours. The hypervisor
+     * runs in that namespace; what was added there is removed when the sandbox stops. Needs root.
      *
-     * @param path the namespace, for example {@code /var/run/netns/x} or {@code /proc/PID/ns/net}
+     * @param path the namespace, for example {@code /run/netns/x} or {@code /proc/PID/ns/net}
      * @param model how links are wired
+     * @param dns lines of the containers' {@code /etc/resolv.conf}; none: each container has that of its image
      */
-    record Namespace(Path path, NetworkModel model) implements NetworkConfig {}
+    record Namespace(Path path, NetworkModel model, List<String> dns) implements NetworkConfig {
+        public Namespace {
+            dns = List.copyOf(dns);
+        }
+    }
 
     /**
-     * @param address the host's address to listen on; 127.0.0.1 unless others shall reach it
+     * @param address the IPv4 address of the host to listen on; 127.0.0.1 unless others shall reach it
      * @param hostPort 1 to 65535
      * @param guestPort 1 to 65535
      * @param udp whether it is UDP, else TCP
      */
-    record PortForward(String address, int hostPort, int guestPort, boolean udp) {}
+    record PortForward(String address, int hostPort, int guestPort, boolean udp) {
+        private static final Pattern IPV4 = Pattern.compile("((25[0-5]|2[0-4]\\d|1?\\d?\\d)(\\.(?!$)|$)){4}");
+        private static final int MAX_PORT = 65535;
+
+        public PortForward {
+            if (!IPV4.matcher(address).matches()) {
+                throw new InvalidConfigException(
+                        "address of a port forward", '"' + address + '"', "must be an IPv4 address such as 127.0.0.1");
+            }
+            for (int port : new int[] {hostPort, guestPort}) {
+                if (port < 1 || port > MAX_PORT) {
+                    throw new InvalidConfigException("port", Integer.toString(port), "must be 1 to " + MAX_PORT);
+                }
+            }
+        }
+
+        /** A TCP port of the host's localhost. */
+        public static PortForward tcp(int hostPort, int guestPort) {
+            return new PortForward("127.0.0.1", hostPort, guestPort, false);
+        }
+    }
 
     static NetworkConfig none() {
         return new None();
@@ -44,5 +73,10 @@ public sealed interface NetworkConfig {
 
     static NetworkConfig user(PortForward... forwards) {
         return new User(List.of(forwards));
+    }
+
+    /** A namespace that the caller has set up, wired by {@link NetworkModel#TCFILTER}. */
+    static NetworkConfig namespace(Path path) {
+        return new Namespace(path, NetworkModel.TCFILTER, List.of());
     }
 }

@@ -5,8 +5,6 @@ package io.virtcontainers;
 public enum NetworkModel {
     /** A tap device, and traffic control filters that redirect all packets between it and the link: the default. */
     TCFILTER,
-    /** A macvtap device on top of the link. */
-    MACVTAP,
-    /** The namespace is left alone: the guest has no card. */
-    NONE
+    /** A macvtap device on top of the link, in the mode passthru, which needs no change of the link. */
+    MACVTAP
 }

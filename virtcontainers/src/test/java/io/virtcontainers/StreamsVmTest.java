@@ -154,8 +154,14 @@ class StreamsVmTest {
         input.get(10, TimeUnit.SECONDS);
 
         List<Double> during = checksFor(STOPPED);
-        assertThat(percentile(during, 50)).isLessThan(percentile(before, 50) + MAX_DELAY_MS);
-        assertThat(percentile(during, 95)).isLessThan(percentile(before, 95) + MAX_DELAY_MS);
+        // All but one in a thousand, which is a thread of the host that had to wait for a processor.
+        for (double percent : List.of(50.0, 95.0, 99.9)) {
+            assertThat(percentile(during, percent))
+                    .as(
+                            "%s %% of %d checks, the slowest of which took %s ms",
+                            percent, during.size(), during.get(during.size() - 1))
+                    .isLessThan(percentile(before, percent) + MAX_DELAY_MS);
+        }
 
         assertThat(waiting).isNotDone();
         assertThat(start).asString(US_ASCII).isEqualTo("0123456789abcde\n");
@@ -179,8 +185,8 @@ class StreamsVmTest {
         return millis.stream().sorted().toList();
     }
 
-    private static double percentile(List<Double> sorted, int percent) {
-        return sorted.get(Math.min(sorted.size() - 1, sorted.size() * percent / 100));
+    private static double percentile(List<Double> sorted, double percent) {
+        return sorted.get((int) Math.min(sorted.size() - 1.0, sorted.size() * percent / 100));
     }
 
     @Test

@@ -14,10 +14,20 @@ import java.util.Map;
  * @param directory where it runs
  * @param detached whether it runs in a session of its own, out of reach of the terminal's signals, and is left alone by
  *     {@link Processes#close}
- * @param files absolute paths, opened for reading as the descriptors 3, 4, ... with the rights of this process
+ * @param files opened as the descriptors 3, 4, ... with the rights of this process
  */
 public record Command(
-        List<String> arguments, Map<String, String> environment, Path directory, boolean detached, List<Path> files) {
+        List<String> arguments,
+        Map<String, String> environment,
+        Path directory,
+        boolean detached,
+        List<OpenFile> files) {
+    /**
+     * @param path absolute
+     * @param writable whether it is opened for writing too
+     */
+    public record OpenFile(Path path, boolean writable) {}
+
     /** A program that needs no open files. */
     public Command(List<String> arguments, Map<String, String> environment, Path directory, boolean detached) {
         this(arguments, environment, directory, detached, List.of());

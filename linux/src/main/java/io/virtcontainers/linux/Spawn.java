@@ -9,6 +9,7 @@ final class Spawn {
     private static final int STRUCT_BYTES = 512;
 
     private static final int FIRST_FILE = 3;
+    private static final int O_RDWR = 2;
     private static final int SIGNAL_SET_BYTES = 128;
     private static final int SET_SIGNAL_DEFAULTS = 0x04;
     private static final int SET_SIGNAL_MASK = 0x08;
@@ -48,8 +49,9 @@ final class Spawn {
         call("posix_spawn_file_actions_addchdir_np", actions, directory);
         call("posix_spawn_file_actions_addclosefrom_np", actions, FIRST_FILE);
         for (int i = 0; i < command.files().size(); i++) {
-            long file = arena.string(command.files().get(i).toString());
-            call("posix_spawn_file_actions_addopen", actions, FIRST_FILE + i, file, 0, 0);
+            Command.OpenFile file = command.files().get(i);
+            long path = arena.string(file.path().toString());
+            call("posix_spawn_file_actions_addopen", actions, FIRST_FILE + i, path, file.writable() ? O_RDWR : 0, 0);
         }
     }
 

@@ -38,6 +38,11 @@ public record GuestSandbox(
         }
     }
 
+    /** The same with these lines of {@code /etc/resolv.conf}. */
+    public GuestSandbox withDns(List<String> lines) {
+        return new GuestSandbox(id, hostname, lines, storages, sharedPidNamespace, hooks, modules);
+    }
+
     /** A sandbox with nothing but a name. */
     public static GuestSandbox of(String id, String hostname) {
         return new GuestSandbox(id, hostname, List.of(), List.of(), false, Optional.empty(), List.of());

@@ -6,7 +6,7 @@ import java.util.List;
 
 /** A network card of the guest (virtio-net), and what it is connected to on the host. */
 public sealed interface NetworkCard {
-    /** Unique in the machine. */
+    /** Unique in the machine: a letter, then up to 30 letters, digits and {@code -}. */
     String id();
 
     /** The hardware address, {@code 02:00:ca:fe:00:01}, by which the guest finds it. */
@@ -24,18 +24,14 @@ public sealed interface NetworkCard {
      *
      * @param device the tap's name
      * @param queues pairs of queues, 1 or more
-     * @param vhost whether the host's kernel moves the packets (vhost-net)
      */
-    record Tap(String id, String hardwareAddress, String device, int queues, boolean vhost) implements NetworkCard {}
+    record Tap(String id, String hardwareAddress, String device, int queues) implements NetworkCard {}
 
     /**
      * A macvtap device of the network namespace in which the hypervisor runs.
      *
-     * @param device its name
-     * @param index its interface index, which names its character device
+     * @param index its interface index, which names its character device, {@code /dev/tapINDEX}
      * @param queues pairs of queues, 1 or more
-     * @param vhost whether the host's kernel moves the packets (vhost-net)
      */
-    record Macvtap(String id, String hardwareAddress, String device, int index, int queues, boolean vhost)
-            implements NetworkCard {}
+    record Macvtap(String id, String hardwareAddress, int index, int queues) implements NetworkCard {}
 }

@@ -6,7 +6,6 @@ import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandResult;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorConfig;
-import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
@@ -14,9 +13,9 @@ import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxStatus;
-import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtContainers;
 import io.virtcontainers.VirtException;
+import io.virtcontainers.core.network.Networks;
 import io.virtcontainers.core.state.SandboxLocks;
 import io.virtcontainers.core.state.SandboxPlace;
 import io.virtcontainers.core.state.SandboxRecord;
@@ -150,6 +149,7 @@ public final class Engine implements VirtContainers {
         }
         try (SandboxLocks.Lock held = own.get()) {
             backends.hypervisor().reap(place.vmDirectory(), Deadline.after(REAP));
+            record.ifPresent(known -> HostHoldings.of(known).forEach(HostHoldings::giveBack));
             place.remove();
             return true;
         }
@@ -166,9 +166,7 @@ public final class Engine implements VirtContainers {
 
     @Override
     public Sandbox create(SandboxConfig config) {
-        if (!config.network().equals(NetworkConfig.none())) {
-            throw new UnsupportedException("network " + config.network() + " is not supported yet");
-        }
+        Networks.check(config.network());
         synchronized (sandboxes) {
             requireOpen();
         }

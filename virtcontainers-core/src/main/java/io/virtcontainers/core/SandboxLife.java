@@ -7,6 +7,7 @@ import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
@@ -15,6 +16,8 @@ import io.virtcontainers.SandboxStatus;
 import io.virtcontainers.State;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
+import io.virtcontainers.core.network.GuestNetwork;
+import io.virtcontainers.core.network.Networks;
 import io.virtcontainers.core.state.ContainerRecord;
 import io.virtcontainers.core.state.Held;
 import io.virtcontainers.core.state.Pending;
@@ -24,13 +27,13 @@ import io.virtcontainers.core.state.SandboxRecord;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
+import io.virtcontainers.spi.GuestSandbox;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -386,19 +389,21 @@ final class SandboxLife {
     private void boot(GuestImage booted, Deadline deadline) {
         place.createVmDirectory();
         SandboxConfig config = record().config();
+        GuestNetwork network = network(config, deadline);
         VirtualMachine launched = step(
                 "hypervisor.launch",
                 () -> backends.hypervisor()
                         .launch(
                                 new VmConfig(
-                                        id(),
-                                        place.vmDirectory(),
-                                        config.vcpus(),
-                                        config.memory(),
-                                        config.detached(),
-                                        config.hypervisor(),
-                                        booted,
-                                        backends.agents().kernelParameters()),
+                                                id(),
+                                                place.vmDirectory(),
+                                                config.vcpus(),
+                                                config.memory(),
+                                                config.detached(),
+                                                config.hypervisor(),
+                                                booted,
+                                                backends.agents().kernelParameters())
+                                        .withNetwork(network.cards(), network.namespace()),
                                 phases,
                                 deadline));
         GuestSession started = newSession(launched);
@@ -414,8 +419,20 @@ final class SandboxLife {
             return null;
         });
         step("sandbox.create", () -> {
-            connecting.createSandbox(id(), config.hostname(), deadline);
+            connecting.createSandbox(GuestSandbox.of(id(), config.hostname()).withDns(network.dns()), deadline);
+            network.configure(connecting, deadline);
             return null;
+        });
+    }
+
+    private GuestNetwork network(SandboxConfig config, Deadline deadline) {
+        if (config.network().equals(NetworkConfig.none())) {
+            return GuestNetwork.NONE;
+        }
+        return step("network.create", () -> {
+            Networks.prepare(config.network(), deadline.atMost(HostHoldings.PATIENCE))
+                    .ifPresent(identity -> save(record().holding(Held.network(identity)), "network"));
+            return Networks.make(config.network(), config.vcpus(), deadline.atMost(HostHoldings.PATIENCE));
         });
     }
 
@@ -711,11 +728,9 @@ final class SandboxLife {
 
     /** Gives back what the host still holds for the machine that is gone; what fails stays in the journal, for the next try. */
     private void releaseHost() {
-        List<Held> held = record().held();
-        for (int i = held.size() - 1; i >= 0; i--) {
-            Held entry = held.get(i);
+        for (Held entry : HostHoldings.of(record())) {
             quietly("give back " + entry, () -> {
-                giveBack(entry);
+                HostHoldings.giveBack(entry);
                 note(record().released(entry), "released");
             });
         }
@@ -727,10 +742,6 @@ final class SandboxLife {
             throw new HostSetupException("cannot delete sandbox " + id() + ": the host still holds " + record().held()
                     + " for it, the log says why; delete it again");
         }
-    }
-
-    private void giveBack(Held entry) {
-        throw new IllegalStateException(entry + " ends with the machine");
     }
 
     void delete() {

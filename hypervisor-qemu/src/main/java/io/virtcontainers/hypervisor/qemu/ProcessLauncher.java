@@ -28,6 +28,9 @@ final class ProcessLauncher implements AutoCloseable {
             "QEMU is started by it so that it gains no privileges and dies with this"
                     + " process: install util-linux (\"apt install util-linux\")";
 
+    private static final String NSENTER_REMEDY =
+            "QEMU is started by it in a network namespace: install util-linux (\"apt install util-linux\")";
+
     private final Processes processes = new Processes("virtcontainers-qemu-processes");
 
     /** Loads native code in another thread, so that the first start need not wait for it. */
@@ -41,21 +44,37 @@ final class ProcessLauncher implements AutoCloseable {
      * @param workingDirectory where it leaves a core dump, should it crash
      */
     ManagedProcess start(List<String> arguments, Path workingDirectory, Deadline deadline) {
-        return start(arguments, workingDirectory, false, Optional.empty(), deadline);
+        return start(arguments, workingDirectory, false, Surroundings.OURS, deadline);
     }
 
     /**
-     * @param detached whether it outlives this process, in a session of its own
-     * @param runAs as whom it runs, if not as this process does
+     * What a program finds around it.
+     *
+     * @param privileges options of setpriv
+     * @param files what it gets open, as the descriptors 3, 4, ...
+     * @param networkNamespace in which it runs; empty: ours
      */
+    record Surroundings(List<String> privileges, List<Command.OpenFile> files, Optional<Path> networkNamespace) {
+        static final Surroundings OURS = new Surroundings(List.of(), List.of(), Optional.empty());
+    }
+
+    /** @param detached whether it outlives this process, in a session of its own */
     ManagedProcess start(
-            List<String> arguments, Path workingDirectory, boolean detached, Optional<RunAs> runAs, Deadline deadline) {
+            List<String> arguments,
+            Path workingDirectory,
+            boolean detached,
+            Surroundings surroundings,
+            Deadline deadline) {
         List<String> line = new ArrayList<>();
+        surroundings
+                .networkNamespace()
+                .ifPresent(namespace -> line.addAll(
+                        List.of(Programs.require("nsenter", NSENTER_REMEDY).toString(), "--net=" + namespace, "--")));
         line.add(Programs.require("setpriv", SETPRIV_REMEDY).toString());
         if (!detached) {
             line.addAll(List.of("--pdeathsig", "KILL"));
         }
-        runAs.ifPresent(other -> line.addAll(other.privileges()));
+        line.addAll(surroundings.privileges());
         line.addAll(List.of("--no-new-privs", "--"));
         line.addAll(arguments);
         String program = arguments.get(0);
@@ -69,7 +88,7 @@ final class ProcessLauncher implements AutoCloseable {
                                     environment(),
                                     workingDirectory.toAbsolutePath(),
                                     detached,
-                                    runAs.map(RunAs::files).orElse(List.of())),
+                                    surroundings.files()),
                             (bytes, length) -> output.append(bytes, 0, length))
                     .exceptionally(error -> {
                         throw new HostSetupException("cannot start " + program + ": " + error.getMessage(), error);

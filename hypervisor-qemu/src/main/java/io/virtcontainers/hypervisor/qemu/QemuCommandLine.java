@@ -48,6 +48,7 @@ final class QemuCommandLine {
                 .panicDevice()
                 .ifPresent(device -> line.addAll(List.of("-device", device)));
         line.addAll(ExtraDevices.of(config));
+        line.addAll(NetworkArguments.of(config));
         return List.copyOf(line);
     }
 

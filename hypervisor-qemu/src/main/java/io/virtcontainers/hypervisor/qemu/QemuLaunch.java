@@ -7,9 +7,11 @@ import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VirtException;
+import io.virtcontainers.linux.Command;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.VmConfig;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -47,7 +49,8 @@ final class QemuLaunch {
         Sockets sockets = new Sockets(files, loop, deadline);
         try {
             runAs.ifPresent(other -> other.handOver(files));
-            ManagedProcess process = launcher.start(commandLine, files.directory(), config.detached(), runAs, deadline);
+            ManagedProcess process = launcher.start(
+                    commandLine, files.directory(), config.detached(), surroundings(config, runAs), deadline);
             try {
                 awaitReady(process, sockets, deadline);
                 HostProcess identity = HostProcess.find(process.pid())
@@ -78,6 +81,13 @@ final class QemuLaunch {
             sockets.close();
             throw e;
         }
+    }
+
+    private static ProcessLauncher.Surroundings surroundings(VmConfig config, Optional<RunAs> runAs) {
+        List<Command.OpenFile> files = new ArrayList<>(NetworkArguments.files(config));
+        runAs.ifPresent(other -> other.files().forEach(file -> files.add(new Command.OpenFile(file, false))));
+        return new ProcessLauncher.Surroundings(
+                runAs.map(RunAs::privileges).orElse(List.of()), files, config.networkNamespace());
     }
 
     private static void awaitReady(ManagedProcess process, Sockets sockets, Deadline deadline) {

@@ -24,11 +24,8 @@ final class UnsupportedSettings {
                 settings.machine().maxVcpus() != 0,
                 "maxVcpus",
                 settings.machine().maxVcpus());
-        refuse(!settings.machine().vhostNet(), "vhostNet", false);
         refuse(!settings.block().equals(BlockConfig.defaults()), "block", settings.block());
         refuse(settings.sharedFs().type() != SharedFs.NONE, "sharedFs", settings.sharedFs());
-        refuse(!config.cards().isEmpty(), "network cards", config.cards());
-        refuse(config.networkNamespace().isPresent(), "network namespace", config.networkNamespace());
         refuse(config.sharedDirectory().isPresent(), "shared directory", config.sharedDirectory());
         refuse(!(config.memoryImage() instanceof MemoryImage.None), "memory image", config.memoryImage());
     }

@@ -8,7 +8,7 @@ import static java.util.Objects.requireNonNull;
  * act, and leaves the journal when the undo has succeeded; undoing what was never acquired does nothing.
  *
  * @param kind what it is
- * @param id the container or device that it belongs to; empty for the virtual machine
+ * @param id the container or device that it belongs to, or what it is; empty for the virtual machine
  */
 public record Held(Kind kind, String id) {
     public Held {
@@ -18,6 +18,8 @@ public record Held(Kind kind, String id) {
 
     /** In the order of acquisition; undone in the opposite one. */
     public enum Kind {
+        /** What was added to the network namespace that is meant by the id. */
+        NETWORK,
         /** The hypervisor's process, with the files in the directory {@code vm}. Its end is also the end of all below. */
         VM,
         /** A device plugged into the virtual machine. */
@@ -28,12 +30,17 @@ public record Held(Kind kind, String id) {
         /** Whether it is something of the host that does not end with the hypervisor's process. */
         public boolean outlivesTheMachine() {
             return switch (this) {
+                case NETWORK -> true;
                 case VM, DEVICE, GUEST_CONTAINER -> false;
             };
         }
     }
 
     public static final Held VM = new Held(Kind.VM, "");
+
+    public static Held network(String identity) {
+        return new Held(Kind.NETWORK, identity);
+    }
 
     public static Held device(String id) {
         return new Held(Kind.DEVICE, id);
