@@ -5,15 +5,23 @@ import java.nio.file.Path;
 
 /** Something that a container sees in its file tree besides its root file system. */
 public sealed interface Mount {
-    /** Where the container sees it. */
+    /** Where the container sees it; made if it is not there. */
     GuestPath destination();
 
     /**
-     * A file or directory of the host. Live if the sandbox shares directories ({@link SharedFsConfig}), else a copy made
-     * when the container is created.
+     * A file or directory of the host, as it is when the container is created or started anew: a copy. What the container
+     * writes to it stays in the guest and ends with the container. A directory is packed as a root file system is ({@link
+     * RootFs.Directory}); a file is sent with its mode and its numeric owner.
      *
      * @param source an existing file or directory
      * @param readOnly whether the container may only read it
      */
     record Bind(Path source, GuestPath destination, boolean readOnly) implements Mount {}
+
+    /**
+     * An empty file system in the guest's memory (tmpfs), which ends with the container.
+     *
+     * @param size how much it can hold
+     */
+    record Tmpfs(GuestPath destination, MemorySize size) implements Mount {}
 }

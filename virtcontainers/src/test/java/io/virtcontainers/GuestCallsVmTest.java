@@ -314,7 +314,7 @@ class GuestCallsVmTest {
     private String output(ContainerConfig config, List<GuestStorage> storages, List<GuestDevice> devices)
             throws IOException {
         String disk = "root-" + config.id();
-        agent.createContainer(config, session.plugRootfs(disk), storages, devices, soon());
+        agent.createContainer(config, session.plugRootfs(disk), storages, List.of(), devices, soon());
         agent.startContainer(config.id(), soon());
         GuestProcess init = agent.process(config.id(), config.id(), false);
         String text = new String(init.stdout().readAllBytes(), UTF_8);

@@ -10,7 +10,6 @@ import io.virtcontainers.oci.GuestSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -61,7 +60,8 @@ class OciBundleVmTest {
                     {"destination": "/proc", "type": "proc", "source": "proc"},
                     {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
                      "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
-                    {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]}
+                    {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]},
+                    {"destination": "/bundle", "type": "bind", "source": ".", "options": ["rbind", "ro"]}
                   ],
                   "annotations": {"org.example.key": "value"},
                   "linux": {
@@ -79,14 +79,14 @@ class OciBundleVmTest {
 
     private static Container create(Sandbox sandbox, Bundle bundle, String id) {
         GuestSpec guest = bundle.guestSpec(/* seccomp= */ false);
-        return sandbox.createContainer(bundle.containerConfig(id, guest, mount -> Optional.empty()));
+        return sandbox.createContainer(bundle.containerConfig(id, guest));
     }
 
     @Test
     void runsAsItsConfigurationSays() throws Exception {
         Bundle bundle = bundle(
                 "bundle",
-                "id; hostname; echo $OPTION; pwd; ulimit -n; grep CapBnd /proc/self/status; touch /x 2>&1; cat"
+                "id; hostname; echo $OPTION; pwd; ulimit -n; grep CapBnd /proc/self/status; ls /bundle; touch /x 2>&1; cat"
                         + " /sys/fs/cgroup/memory.max 2>/dev/null; exit 6",
                 "");
         try (Sandbox sandbox = fixture.vc.run(
@@ -95,7 +95,7 @@ class OciBundleVmTest {
             assertThat(output(container))
                     .contains("uid=12 gid=34 groups=56")
                     .contains("from-the-bundle\na=b=c\n/tmp\n123\n")
-                    .contains("CapBnd:\t0000000000000020")
+                    .contains("CapBnd:\t0000000000000020\nconfig.json\n")
                     .contains("Read-only file system");
             assertThat(container.process().waitFor(SOON).code()).isEqualTo(6);
             assertThat(container.annotations()).containsEntry("org.example.key", "value");

@@ -5,6 +5,7 @@ import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.MemorySize;
+import io.virtcontainers.Mount;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.SandboxConfig;
 import java.io.IOException;
@@ -163,7 +164,20 @@ public final class Bundle {
     }
 
     /**
-     * The container of this bundle.
+     * The container of this bundle, whose bind mounts are copies of the host's files ({@link Mount.Bind}).
+     *
+     * @param id its id
+     * @param guest from {@link #guestSpec}
+     * @throws InvalidConfigException if the root file system is not there
+     */
+    public ContainerConfig containerConfig(String id, GuestSpec guest) {
+        return containerConfig(id, guest, guest.toJsonWithoutHostMounts())
+                .mounts(guest.hostMounts().stream().map(HostMount::toMount).toArray(Mount[]::new))
+                .build();
+    }
+
+    /**
+     * The container of this bundle, for a caller who brings the host's files into the guest.
      *
      * @param id its id
      * @param guest from {@link #guestSpec}
@@ -172,6 +186,10 @@ public final class Bundle {
      */
     public ContainerConfig containerConfig(
             String id, GuestSpec guest, Function<HostMount, Optional<GuestPath>> storage) {
+        return containerConfig(id, guest, guest.toJson(storage)).build();
+    }
+
+    private ContainerConfig.Builder containerConfig(String id, GuestSpec guest, String json) {
         return ContainerConfig.builder(id)
                 .rootfs(rootfs())
                 .readOnlyRootfs(root.readonly())
@@ -179,8 +197,7 @@ public final class Bundle {
                 .resources(spec.linux().resources().toConfig())
                 .sharedPidNamespace(guest.sharedPidNamespace())
                 .annotations(annotations())
-                .spec(guest.toJson(storage))
-                .build();
+                .spec(json);
     }
 
     /**

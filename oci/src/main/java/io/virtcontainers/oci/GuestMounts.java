@@ -128,6 +128,12 @@ final class GuestMounts {
         });
     }
 
+    /** Of a trimmed list: those of the host. */
+    static void removeBinds(ArrayNode trimmed) {
+        trimmed.removeIf(
+                json -> OciMount.of(new JsonObject((ObjectNode) json, "mounts")).isBind());
+    }
+
     private static GuestPath place(HostMount mount, Function<HostMount, Optional<GuestPath>> storage) {
         return storage.apply(mount)
                 .orElseThrow(() -> new InvalidConfigException(mount.jsonPath() + ".source: "

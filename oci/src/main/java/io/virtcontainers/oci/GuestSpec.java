@@ -127,6 +127,12 @@ public record GuestSpec(OciSpec spec, boolean sharedPidNamespace, List<HostMount
         }
     }
 
+    /** The configuration as the guest gets it, without the bind mounts of the host. */
+    String toJsonWithoutHostMounts() {
+        return spec.with(json -> edit(json, "mounts", ArrayNode.class, GuestMounts::removeBinds))
+                .toJson();
+    }
+
     /**
      * The configuration as the guest gets it, every bind mount with its source there.
      *

@@ -11,18 +11,15 @@
  *
  * <p><b>A bundle</b> ({@link io.virtcontainers.oci.Bundle}) becomes a {@link io.virtcontainers.ContainerConfig} in three
  * steps, because a container in a virtual machine is one container in two places. {@link io.virtcontainers.oci.GuestSpec} is
- * what the configuration says about the guest; its table has every rule. The caller's storage layer looks at the host's
- * directories that the container wants ({@link io.virtcontainers.oci.GuestSpec#hostMounts}) and says where they are in the
- * guest. The document in which all of them have found their place is {@link io.virtcontainers.ContainerConfig#spec}; one
- * that has not is an error that names it.
+ * what the configuration says about the guest; its table has every rule. The bind mounts of the host become copies ({@link
+ * io.virtcontainers.Mount.Bind}); a caller with a storage layer of its own says instead where in the guest they are ({@link
+ * io.virtcontainers.oci.GuestSpec#hostMounts}). The document that is left is {@link io.virtcontainers.ContainerConfig#spec}.
  *
  * <pre>{@code
  * Bundle bundle = Bundle.load(directory);
  * SandboxConfig sandbox = bundle.sandboxConfig(bundle.sandboxId(id)).build(); // if it is of the type SANDBOX
  * GuestSpec guest = bundle.guestSpec(false);
- * Map<HostMount, GuestPath> places = storage.share(guest.hostMounts());
- * ContainerConfig container =
- *         bundle.containerConfig(id, guest, mount -> Optional.ofNullable(places.get(mount)));
+ * ContainerConfig container = bundle.containerConfig(id, guest);
  * }</pre>
  *
  * <p><b>Hooks</b> ({@link io.virtcontainers.oci.HookRunner}) are programs of the host. Four of the six kinds are about the

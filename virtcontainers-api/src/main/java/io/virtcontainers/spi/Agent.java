@@ -61,6 +61,7 @@ public interface Agent extends AutoCloseable {
      *
      * @param rootfsDevice what {@link VirtualMachine#addDevice} returned for the disk
      * @param storages further mounts, made before it and unmounted after its removal; its specification binds them
+     * @param mounts what it sees besides what its specification says, after that
      * @param devices disks that it gets as devices
      * @throws io.virtcontainers.CommandNotFoundException if its program is not there or may not be executed
      */
@@ -68,12 +69,13 @@ public interface Agent extends AutoCloseable {
             ContainerConfig container,
             String rootfsDevice,
             List<GuestStorage> storages,
+            List<GuestMount> mounts,
             List<GuestDevice> devices,
             Deadline deadline);
 
-    /** A container without further storages and devices. */
+    /** A container without further storages, mounts and devices. */
     default void createContainer(ContainerConfig container, String rootfsDevice, Deadline deadline) {
-        createContainer(container, rootfsDevice, List.of(), List.of(), deadline);
+        createContainer(container, rootfsDevice, List.of(), List.of(), List.of(), deadline);
     }
 
     /** Lets the init process run (StartContainer). */

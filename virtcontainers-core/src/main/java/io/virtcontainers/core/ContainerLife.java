@@ -15,7 +15,6 @@ import io.virtcontainers.NotFoundException;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
 import io.virtcontainers.State;
-import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.core.state.ContainerRecord;
 import io.virtcontainers.core.state.Held;
@@ -27,6 +26,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -196,12 +196,15 @@ final class ContainerLife {
 
     // Acquire and release
 
-    private void acquire(ContainerConfig config, String incarnation, Path disk, Deadline deadline) {
+    private void acquire(
+            ContainerConfig config, String incarnation, Path disk, ContainerMounts mounts, Deadline deadline) {
         String address = sandbox.step(
                 "device.attach",
                 () -> sandbox.machine().addDevice(new Device.Block(config.id(), disk, /* readOnly= */ true), deadline));
         sandbox.step("container.create", () -> {
-            sandbox.agent(deadline).createContainer(config, address, deadline);
+            Agent agent = sandbox.agent(deadline);
+            mounts.acquire(sandbox.machine(), agent, deadline);
+            agent.createContainer(config, address, mounts.storages(), mounts.mounts(), List.of(), deadline);
             return null;
         });
         GuestProcess unused = sandbox.handle(config.id()).watch(incarnation, config, sandbox.agent(deadline));
@@ -216,12 +219,14 @@ final class ContainerLife {
             });
             sandbox.note(record().released(Held.guestContainer(id)), "released");
         }
-        if (record().held().contains(Held.device(id))) {
-            sandbox.step("device.detach", () -> {
-                sandbox.machine().removeDevice(id, deadline);
-                return null;
-            });
-            sandbox.note(record().released(Held.device(id)), "released");
+        for (Held entry : record().held()) {
+            if (entry.equals(Held.device(id)) || ContainerMounts.isOf(id, entry)) {
+                sandbox.step("device.detach", () -> {
+                    sandbox.machine().removeDevice(entry.id(), deadline);
+                    return null;
+                });
+                sandbox.note(record().released(entry), "released");
+            }
         }
     }
 
@@ -239,24 +244,18 @@ final class ContainerLife {
     // Operations
 
     Container create(ContainerConfig config) {
-        if (!config.mounts().isEmpty()) {
-            throw new UnsupportedException("mounts " + config.mounts() + " are not supported yet");
-        }
         String id = config.id();
         sandbox.requireUsable("create container " + id);
         Path disk = image(config);
+        ContainerMounts mounts = mounts(config);
         return sandbox.locked("create container " + id, SandboxLife.PATIENCE, () -> {
             requireRunningSandbox("create container " + id);
             requireFree(id);
             release(id, Deadline.after(UNDO)); // what an earlier, failed one could not
-            sandbox.save(
-                    record().begin(Pending.Operation.CREATE_CONTAINER, id)
-                            .holding(Held.device(id))
-                            .holding(Held.guestContainer(id)),
-                    "create");
+            sandbox.save(holding(record().begin(Pending.Operation.CREATE_CONTAINER, id), id, mounts), "create");
             String incarnation = newIncarnation();
             try {
-                acquire(config, incarnation, disk, Deadline.after(SandboxLife.REQUEST));
+                acquire(config, incarnation, disk, mounts, Deadline.after(SandboxLife.REQUEST));
                 sandbox.save(
                         record().container(ContainerRecord.created(config, incarnation, Instant.now()))
                                 .endAll(id),
@@ -272,6 +271,22 @@ final class ContainerLife {
 
     private static String newIncarnation() {
         return UUID.randomUUID().toString();
+    }
+
+    private static SandboxRecord holding(SandboxRecord from, String id, ContainerMounts mounts) {
+        SandboxRecord next = from.holding(Held.device(id));
+        for (Held entry : mounts.held()) {
+            next = next.holding(entry);
+        }
+        return next.holding(Held.guestContainer(id));
+    }
+
+    private ContainerMounts mounts(ContainerConfig config) {
+        return config.mounts().isEmpty()
+                ? ContainerMounts.none(config)
+                : sandbox.step(
+                        "mounts.prepare",
+                        () -> ContainerMounts.prepare(config, sandbox.backends().images(), sandbox.phases()));
     }
 
     private Path image(ContainerConfig config) {
@@ -309,10 +324,11 @@ final class ContainerLife {
             try {
                 if (again) {
                     release(id, deadline);
-                    sandbox.save(record().holding(Held.device(id)).holding(Held.guestContainer(id)), "start");
                     // Stopped since the look: then its image is in the cache, since its creation.
                     Path image = disk.orElseGet(() -> image(container.config()));
-                    acquire(container.config(), incarnation, image, deadline);
+                    ContainerMounts mounts = mounts(container.config());
+                    sandbox.save(holding(record(), id, mounts), "start");
+                    acquire(container.config(), incarnation, image, mounts, deadline);
                 }
                 sandbox.step("container.start", () -> {
                     sandbox.agent(deadline).startContainer(id, deadline);

@@ -21,6 +21,7 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.GuestDetails;
 import io.virtcontainers.spi.GuestDevice;
+import io.virtcontainers.spi.GuestMount;
 import io.virtcontainers.spi.GuestSandbox;
 import io.virtcontainers.spi.GuestStorage;
 import java.nio.file.Path;
@@ -193,6 +194,7 @@ public final class FakeAgent implements Agent {
             ContainerConfig container,
             String rootfsDevice,
             List<GuestStorage> storages,
+            List<GuestMount> mounts,
             List<GuestDevice> devices,
             Deadline deadline) {
         run("createContainer", deadline, () -> guest.create(container, rootfsDevice, program(container.process())));

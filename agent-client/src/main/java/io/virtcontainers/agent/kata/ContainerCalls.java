@@ -19,6 +19,7 @@ import io.virtcontainers.agent.kata.protocol.StatsContainerRequest;
 import io.virtcontainers.agent.kata.protocol.UpdateContainerRequest;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestDevice;
+import io.virtcontainers.spi.GuestMount;
 import io.virtcontainers.spi.GuestStorage;
 import java.util.List;
 import org.slf4j.Logger;
@@ -32,11 +33,13 @@ record ContainerCalls(AgentConnection connection) {
             ContainerConfig container,
             String rootfsDevice,
             List<GuestStorage> storages,
+            List<GuestMount> mounts,
             List<GuestDevice> devices,
             Deadline deadline) {
         var method = AgentServiceGrpc.getCreateContainerMethod();
         var request = ContainerRequests.create(container, rootfsDevice).toBuilder();
         storages.forEach(storage -> request.addStorages(SandboxMessages.write(storage)));
+        mounts.forEach(mount -> request.getOCIBuilder().addMounts(SandboxMessages.write(mount)));
         devices.forEach(device -> request.addDevices(SandboxMessages.write(device)));
         Rpc rpc = rpc(method, container.id()).starting(container.process());
         var unused = connection.call(method, request.build(), rpc, deadline);

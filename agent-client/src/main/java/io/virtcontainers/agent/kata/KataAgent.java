@@ -21,6 +21,7 @@ import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestDetails;
 import io.virtcontainers.spi.GuestDevice;
+import io.virtcontainers.spi.GuestMount;
 import io.virtcontainers.spi.GuestSandbox;
 import io.virtcontainers.spi.GuestStorage;
 import java.nio.file.Path;
@@ -89,9 +90,10 @@ final class KataAgent implements Agent {
             ContainerConfig container,
             String rootfsDevice,
             List<GuestStorage> storages,
+            List<GuestMount> mounts,
             List<GuestDevice> devices,
             Deadline deadline) {
-        containers.create(container, rootfsDevice, storages, devices, deadline);
+        containers.create(container, rootfsDevice, storages, mounts, devices, deadline);
     }
 
     @Override

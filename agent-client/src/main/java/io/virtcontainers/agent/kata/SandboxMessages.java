@@ -7,9 +7,11 @@ import io.virtcontainers.agent.kata.protocol.CreateSandboxRequest;
 import io.virtcontainers.agent.kata.protocol.Device;
 import io.virtcontainers.agent.kata.protocol.GuestDetailsResponse;
 import io.virtcontainers.agent.kata.protocol.KernelModule;
+import io.virtcontainers.agent.kata.protocol.Mount;
 import io.virtcontainers.agent.kata.protocol.Storage;
 import io.virtcontainers.spi.GuestDetails;
 import io.virtcontainers.spi.GuestDevice;
+import io.virtcontainers.spi.GuestMount;
 import io.virtcontainers.spi.GuestSandbox;
 import io.virtcontainers.spi.GuestStorage;
 import java.util.List;
@@ -47,6 +49,15 @@ final class SandboxMessages {
                 .setFstype(storage.fileSystem())
                 .addAllOptions(storage.options())
                 .setMountPoint(storage.mountPoint().value())
+                .build();
+    }
+
+    static Mount write(GuestMount mount) {
+        return Mount.newBuilder()
+                .setDestination(mount.destination().value())
+                .setType(mount.type())
+                .setSource(mount.source())
+                .addAllOptions(mount.options())
                 .build();
     }
 

@@ -112,7 +112,7 @@ class MachineCallsTest {
                 .command("true")
                 .build();
         GuestDevice device = new GuestDevice("blk", "02/02", "", GuestPath.of("/dev/xda"));
-        f.agent.createContainer(container, "02/1e", List.of(STORAGE), List.of(device), Fixture.soon());
+        f.agent.createContainer(container, "02/1e", List.of(STORAGE), List.of(), List.of(device), Fixture.soon());
         CreateContainerRequest request = seen.get();
         assertThat(request.getStoragesList())
                 .hasSize(3)

@@ -61,7 +61,10 @@ final class Json {
     private interface GuestRootType {}
 
     @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
-    @JsonSubTypes({@JsonSubTypes.Type(value = Mount.Bind.class, name = "bind")})
+    @JsonSubTypes({
+        @JsonSubTypes.Type(value = Mount.Bind.class, name = "bind"),
+        @JsonSubTypes.Type(value = Mount.Tmpfs.class, name = "tmpfs")
+    })
     private interface MountType {}
 
     @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")

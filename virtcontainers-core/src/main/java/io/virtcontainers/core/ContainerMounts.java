@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.core;
+
+import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.Device;
+import io.virtcontainers.GuestPath;
+import io.virtcontainers.InvalidConfigException;
+import io.virtcontainers.Mount;
+import io.virtcontainers.core.state.Held;
+import io.virtcontainers.spi.Agent;
+import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.GuestImages;
+import io.virtcontainers.spi.GuestMount;
+import io.virtcontainers.spi.GuestStorage;
+import io.virtcontainers.spi.Phases;
+import io.virtcontainers.spi.VirtualMachine;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.TreeMap;
+
+/**
+ * The mounts of one container, on their way into the guest. A file of the host is sent to the guest; a directory becomes a
+ * disk, in the guest with a layer in memory above it if it can be written.
+ */
+final class ContainerMounts {
+    private static final GuestPath GUEST_ROOT = GuestPath.of("/run/kata-containers/mounts");
+    private static final Duration PACKING = Duration.ofMinutes(10);
+    private static final int HASH_BYTES = 10;
+
+    private final ContainerConfig config;
+
+    /** The disks of those mounts that are directories, by the number of the mount. */
+    private final TreeMap<Integer, Path> disks = new TreeMap<>();
+
+    private final List<GuestStorage> storages = new ArrayList<>();
+    private final List<GuestMount> mounts = new ArrayList<>();
+
+    private ContainerMounts(ContainerConfig config) {
+        this.config = config;
+    }
+
+    /** Of a container that has none. */
+    static ContainerMounts none(ContainerConfig config) {
+        return new ContainerMounts(config);
+    }
+
+    /**
+     * Looks at the sources and packs the directories, which takes long; touches neither machine nor record.
+     *
+     * @throws InvalidConfigException if a source is not there, or neither file nor directory
+     */
+    static ContainerMounts prepare(ContainerConfig config, GuestImages images, Phases phases) {
+        ContainerMounts prepared = new ContainerMounts(config);
+        for (int i = 0; i < config.mounts().size(); i++) {
+            if (config.mounts().get(i) instanceof Mount.Bind bind) {
+                if (Files.isDirectory(bind.source())) {
+                    prepared.disks.put(i, images.rootfsImage(bind.source(), phases, Deadline.after(PACKING)));
+                } else if (!Files.isRegularFile(bind.source()) || !Files.isReadable(bind.source())) {
+                    throw new InvalidConfigException(
+                            "source of the mount on " + bind.destination(),
+                            bind.source().toString(),
+                            "is no file or directory that can be read");
+                }
+            }
+        }
+        return prepared;
+    }
+
+    /** What the journal must know before {@link #acquire}. */
+    List<Held> held() {
+        return disks.keySet().stream()
+                .map(number -> Held.device(deviceId(config.id(), number)))
+                .toList();
+    }
+
+    /** Whether this entry of a journal is a mount's of this container. */
+    static boolean isOf(String containerId, Held entry) {
+        return entry.kind() == Held.Kind.DEVICE && entry.id().startsWith(prefix(containerId));
+    }
+
+    /** Ids of containers may be as long as ids of devices: so these have a hash of them. */
+    private static String deviceId(String containerId, int number) {
+        return prefix(containerId) + number;
+    }
+
+    private static String prefix(String containerId) {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(containerId.getBytes(StandardCharsets.UTF_8));
+            return "mount-" + HexFormat.of().formatHex(digest, 0, HASH_BYTES) + "-";
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
+    /** Brings them into the guest. */
+    void acquire(VirtualMachine machine, Agent agent, Deadline deadline) {
+        for (int i = 0; i < config.mounts().size(); i++) {
+            Mount mount = config.mounts().get(i);
+            GuestPath place = GUEST_ROOT.resolve(config.id()).resolve(Integer.toString(i));
+            if (mount instanceof Mount.Tmpfs tmpfs) {
+                mounts.add(new GuestMount(
+                        tmpfs.destination(),
+                        "tmpfs",
+                        "tmpfs",
+                        List.of("nosuid", "nodev", "size=" + tmpfs.size().bytes())));
+            } else if (mount instanceof Mount.Bind bind) {
+                Path disk = disks.get(i);
+                GuestPath source = disk == null
+                        ? file(agent, bind, place, deadline)
+                        : directory(machine, i, disk, bind, place, deadline);
+                mounts.add(new GuestMount(
+                        bind.destination(), "bind", source.value(), List.of("rbind", bind.readOnly() ? "ro" : "rw")));
+            }
+        }
+    }
+
+    private static GuestPath file(Agent agent, Mount.Bind bind, GuestPath place, Deadline deadline) {
+        GuestPath target = place.resolve("file");
+        agent.copyFile(bind.source(), target, deadline);
+        return target;
+    }
+
+    private GuestPath directory(
+            VirtualMachine machine, int number, Path disk, Mount.Bind bind, GuestPath place, Deadline deadline) {
+        String address = machine.addDevice(
+                new Device.Block(deviceId(config.id(), number), disk, /* readOnly= */ true), deadline);
+        GuestPath lower = place.resolve("lower");
+        storages.add(new GuestStorage("blk", address, "erofs", List.of("ro"), lower));
+        if (bind.readOnly()) {
+            return lower;
+        }
+        GuestPath merged = place.resolve("merged");
+        storages.add(new GuestStorage(
+                "overlayfs",
+                "overlay",
+                "overlay",
+                List.of("lowerdir=" + lower, "upperdir=" + place.resolve("upper"), "workdir=" + place.resolve("work")),
+                merged));
+        return merged;
+    }
+
+    /** After {@link #acquire}: what the guest mounts for the container. */
+    List<GuestStorage> storages() {
+        return storages;
+    }
+
+    /** After {@link #acquire}: what the container sees. */
+    List<GuestMount> mounts() {
+        return mounts;
+    }
+}
