@@ -12,7 +12,8 @@ pub const SYSTEM: &str = "/sys/devices/system";
 /// Lets the kernel use memory as soon as it is plugged in; not all kernels can.
 pub fn memory_automatically() {
     let file = Path::new(SYSTEM).join("memory/auto_online_blocks");
-    if let Err(error) = fs::write(&file, "online") {
+    // Movable, so that it can be plugged out again.
+    if let Err(error) = fs::write(&file, "online_movable") {
         debug!("{}: {error}", file.display());
     }
 }
@@ -52,7 +53,8 @@ fn memory(system: &Path) -> Result<()> {
     for directory in numbered(&system.join("memory"), "memory") {
         let state = directory.join("state");
         if fs::read_to_string(&state).map_or(false, |text| text.trim() == "offline") {
-            fs::write(&state, "online")
+            fs::write(&state, "online_movable")
+                .or_else(|_| fs::write(&state, "online"))
                 .map_err(|error| Status::io(format!("put {} online", state.display()), &error))?;
         }
     }
@@ -120,7 +122,7 @@ mod tests {
         everything(system.path(), 1, false, Duration::ZERO).unwrap();
         assert_eq!(text(&system, "cpu/cpu2/online"), "1");
         assert_eq!(text(&system, "cpu/cpufreq/online"), "0\n");
-        assert_eq!(text(&system, "memory/memory32/state"), "online");
+        assert_eq!(text(&system, "memory/memory32/state"), "online_movable");
         assert_eq!(text(&system, "memory/memory0/state"), "online\n");
     }
 

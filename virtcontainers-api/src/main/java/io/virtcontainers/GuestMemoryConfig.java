@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * Where the guest's memory comes from, and how it can grow.
  *
  * @param slots how many times memory can be plugged in (Kata's {@code memory_slots})
- * @param max the most that the guest can have after plugging; empty: what the host has
+ * @param max the most that the guest can have after plugging; empty: what it has at the start
  * @param hugepages whether it is taken from {@code /dev/hugepages}
  * @param preallocate whether all of it is taken from the host at the start
  * @param locked whether it is never swapped

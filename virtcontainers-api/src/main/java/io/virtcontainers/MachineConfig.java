@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param type default: {@link MachineType#ofHost}
  * @param options appended to QEMU's {@code -machine}, for example {@code nosmm} (Kata's {@code machine_accelerators})
  * @param cpuFeatures appended to QEMU's {@code -cpu}, for example {@code pmu=off} (Kata's {@code cpu_features})
- * @param maxVcpus how many virtual processors there can be after plugging, up to 240; 0: as many as the host has processors
+ * @param maxVcpus how many virtual processors there can be after plugging, up to 240; 0: as many as at the start
  * @param firmware a firmware image for {@code -bios}; empty: qboot where QEMU has it
  * @param pflash images of flash memory, at most two, which the machine cannot write to
  * @param bridges PCI bridges for devices that are plugged in, 1 to 5

@@ -148,6 +148,18 @@ public interface Sandbox extends AutoCloseable {
     /** Adds static entries to the guest's neighbour table. */
     void addNeighbors(List<GuestNeighbor> neighbors);
 
+    /**
+     * Plugs virtual processors and memory in or out, until the machine has these; lasts until it stops. How large it can
+     * become is said at its start, by {@link MachineConfig#maxVcpus} and {@link GuestMemoryConfig#max}; it never becomes
+     * smaller than it was started. Memory is added in multiples of 128 MiB, and goes back in the pieces in which it came.
+     * After a failure the machine may have a part of what was asked; call it again.
+     *
+     * @throws InvalidConfigException if the machine cannot become so large or small
+     * @throws HypervisorException if the guest refuses to let go of something
+     * @throws DeadlineExceededException if the guest does not let go of something within a minute
+     */
+    void resize(int vcpus, MemorySize memory);
+
     /** Where the time went so far, in this Java process. */
     Timeline timeline();
 

@@ -4,6 +4,8 @@ package io.virtcontainers.spi;
 import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.MemorySize;
+import io.virtcontainers.UnsupportedException;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -40,6 +42,25 @@ public interface VirtualMachine {
      *     call waits on
      */
     void removeDevice(String id, Deadline deadline);
+
+    /**
+     * Plugs processors and memory in or out, until there are these; returns when the guest has taken or left them; it may
+     * still have to put them to use. After a failure the machine may have a part of what was asked.
+     *
+     * @return how large it is now
+     * @throws io.virtcontainers.InvalidConfigException if it cannot become so large or small, see {@code
+     *     MachineConfig.maxVcpus} and {@code GuestMemoryConfig.max}
+     * @throws io.virtcontainers.HypervisorException if the guest refuses to let go of something
+     * @throws io.virtcontainers.DeadlineExceededException if it does not let go of it in time
+     */
+    default MachineSize resize(int vcpus, MemorySize memory, Deadline deadline) {
+        throw new UnsupportedException("this machine cannot be resized");
+    }
+
+    /** How large the machine is now: asks the hypervisor. */
+    default MachineSize size(Deadline deadline) {
+        throw new UnsupportedException("this machine does not tell its size");
+    }
 
     /** Halts the virtual processors. Does nothing if they are halted. */
     void pause(Deadline deadline);

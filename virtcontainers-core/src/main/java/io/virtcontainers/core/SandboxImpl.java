@@ -9,6 +9,7 @@ import io.virtcontainers.Diagnostics;
 import io.virtcontainers.GuestInterface;
 import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestRoute;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxEvent;
@@ -195,6 +196,11 @@ final class SandboxImpl implements Sandbox {
     public List<GuestRoute> updateRoutes(List<GuestRoute> routes) {
         life.requireUsable("update its routes");
         return life.ask("routes.update", deadline -> life.agent().updateRoutes(routes, deadline));
+    }
+
+    @Override
+    public void resize(int vcpus, MemorySize memory) {
+        life.resize(vcpus, memory);
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.SandboxBusyException;
@@ -28,6 +29,7 @@ import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.GuestSandbox;
+import io.virtcontainers.spi.MachineSize;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
@@ -808,6 +810,24 @@ final class SandboxLife {
                 return null;
             });
             note(record().state(State.RUNNING).end(Pending.Operation.PAUSE_SANDBOX), "resume");
+        });
+    }
+
+    void resize(int vcpus, MemorySize memory) {
+        locked("resize", () -> {
+            Operation.USE.require("sandbox " + id(), record().state(), "resize");
+            request("hypervisor.resize", () -> {
+                Deadline deadline = Deadline.after(REQUEST);
+                MachineSize before = machine().size(deadline);
+                MachineSize now = machine().resize(vcpus, memory, deadline);
+                if (now.vcpus() > before.vcpus()) {
+                    agent(deadline).onlineCpus(now.vcpus() - before.vcpus(), deadline);
+                }
+                if (now.memory().compareTo(before.memory()) > 0) {
+                    agent(deadline).onlineMemory(deadline);
+                }
+                return null;
+            });
         });
     }
 

@@ -33,6 +33,10 @@ final class MachineRules {
         refuse(machine, !machine.pflash().isEmpty() && !model.hasPci(), "flash memory", "use Q35 or PC");
         boolean nvdimm = config.image().disk().filter(disk -> disk.nvdimm()).isPresent();
         refuse(machine, nvdimm && !model.hasPci(), "nvdimm", "use GuestRoot.image, a virtio disk");
+        if (machine.maxVcpus() > 0 && machine.maxVcpus() < config.vcpus()) {
+            throw new InvalidConfigException(
+                    "maxVcpus", Integer.toString(machine.maxVcpus()), "is less than the vcpus, " + config.vcpus());
+        }
         if (machine.iommuPlatform() && !machine.iommu()) {
             throw new InvalidConfigException("iommuPlatform", "true", "needs iommu, which is false");
         }
@@ -77,6 +81,10 @@ final class MachineRules {
     }
 
     private static void checkMemory(GuestMemoryConfig memory, VmConfig config) {
+        memory.max().filter(most -> most.compareTo(config.memory()) < 0).ifPresent(most -> {
+            throw new InvalidConfigException(
+                    "memory max", most.toString(), "is less than the memory, " + config.memory());
+        });
         memory.fileDirectory().ifPresent(directory -> {
             if (memory.hugepages()) {
                 throw new InvalidConfigException(

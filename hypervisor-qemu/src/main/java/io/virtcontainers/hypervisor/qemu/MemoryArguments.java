@@ -2,6 +2,7 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.GuestMemoryConfig;
+import io.virtcontainers.spi.RootDisk;
 import io.virtcontainers.spi.VmConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,13 +29,17 @@ final class MemoryArguments {
         return !room(config).isEmpty();
     }
 
-    /** For persistent memory, which takes a slot and addresses beyond the guest's memory. */
+    /** For modules that are plugged in; and for persistent memory, which takes a slot and addresses of its own. */
     private static String room(VmConfig config) {
-        return config.image()
-                .disk()
-                .filter(disk -> disk.nvdimm())
-                .map(disk -> ",slots=1,maxmem=" + (config.memory().toMib() + (ExtraDevices.size(disk) >> 20) + 1) + "M")
-                .orElse("");
+        GuestMemoryConfig memory = config.settings().memory();
+        long most = memory.max().orElse(config.memory()).toMib();
+        int slots = most > config.memory().toMib() ? memory.slots() : 0;
+        Optional<RootDisk> nvdimm = config.image().disk().filter(disk -> disk.nvdimm());
+        if (nvdimm.isPresent()) {
+            slots++;
+            most += (ExtraDevices.size(nvdimm.get()) >> 20) + 1;
+        }
+        return slots == 0 ? "" : ",slots=" + slots + ",maxmem=" + most + "M";
     }
 
     /** The object that the memory comes from, empty for plain anonymous memory. */

@@ -31,8 +31,9 @@ final class ProcessorArguments {
         return line;
     }
 
-    /** How many there are. */
+    /** How many there are, and can be. */
     static List<String> count(VmConfig config) {
-        return List.of("-smp", "cpus=" + config.vcpus());
+        int most = config.settings().machine().maxVcpus();
+        return List.of("-smp", "cpus=" + config.vcpus() + (most > config.vcpus() ? ",maxcpus=" + most : ""));
     }
 }

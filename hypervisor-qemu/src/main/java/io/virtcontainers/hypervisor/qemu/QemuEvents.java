@@ -2,6 +2,7 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -13,6 +14,8 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * What QEMU told by events: the last 32 as text, why it shut down, and devices that are gone; and who is told the rest of
@@ -20,6 +23,8 @@ import java.util.function.Predicate;
  */
 final class QemuEvents implements Consumer<JsonNode> {
     private static final int KEPT = 32;
+    private static final int OST_DEVICE_CHECK = 1;
+    private static final Pattern PROCESSOR = Pattern.compile("/machine/peripheral/([^/]+)/lapic");
 
     /** A guest can repeat a failing access as fast as it likes. */
     private static final Duration BETWEEN_DISK_ERRORS = Duration.ofSeconds(1);
@@ -29,7 +34,7 @@ final class QemuEvents implements Consumer<JsonNode> {
     private final Map<String, Long> diskErrors = new HashMap<>();
     private Consumer<VmEvent> listener = event -> {};
     private final Deque<String> last = new ArrayDeque<>();
-    private final List<Deletion> awaited = new ArrayList<>();
+    private final List<Awaited> awaited = new ArrayList<>();
     private String shutdownReason = "";
     private boolean panicked;
 
@@ -47,9 +52,20 @@ final class QemuEvents implements Consumer<JsonNode> {
                 default -> {}
             }
         }
-        // Without `device` it tells of a part of a device (its virtio bus).
-        if (event.path("event").asText().equals("DEVICE_DELETED") && data.has("device")) {
-            deleted(data.path("device").asText());
+        if (event.path("event").asText().equals("DEVICE_DELETED")) {
+            // Without `device` it tells of a part of a device (its virtio bus). Of a processor it tells nothing else.
+            Matcher processor = PROCESSOR.matcher(data.path("path").asText());
+            if (data.has("device")) {
+                deleted(data.path("device").asText());
+            } else if (processor.matches()) {
+                deleted(processor.group(1));
+            }
+        }
+        if (event.path("event").asText().equals("DEVICE_UNPLUG_GUEST_ERROR")) {
+            refused(data.path("device").asText());
+        }
+        if (event.path("event").asText().equals("ACPI_DEVICE_OST")) {
+            guestSaid(data.path("info"));
         }
         tell(event.path("event").asText(), data);
     }
@@ -86,23 +102,62 @@ final class QemuEvents implements Consumer<JsonNode> {
         return diskErrors.size() < MAX_DISKS && diskErrors.putIfAbsent(diskError, now) == null;
     }
 
-    private void deleted(String device) {
-        List<Deletion> met;
-        synchronized (this) {
-            met = awaited.stream().filter(d -> d.device().test(device)).toList();
-            awaited.removeAll(met);
+    /** What the guest said of a device (ACPI specification, _OST). */
+    private void guestSaid(JsonNode info) {
+        String device = info.path("device").asText();
+        if (info.path("source").asInt() == OST_DEVICE_CHECK) {
+            int status = info.path("status").asInt();
+            take(Awaited.Kind.USE, device).forEach(awaited -> {
+                if (status == 0) {
+                    awaited.done().complete(null);
+                } else {
+                    awaited.done()
+                            .completeExceptionally(new HypervisorException(
+                                    "the guest cannot use the device " + device + ", its ACPI status is " + status));
+                }
+            });
         }
-        met.forEach(deletion -> deletion.done().complete(null));
+    }
+
+    private void deleted(String device) {
+        take(Awaited.Kind.DELETION, device).forEach(awaited -> awaited.done().complete(null));
+    }
+
+    private void refused(String device) {
+        take(Awaited.Kind.DELETION, device)
+                .forEach(awaited -> awaited.done()
+                        .completeExceptionally(new HypervisorException(
+                                "the guest refuses to let go of device " + device + ": it is in use there")));
+    }
+
+    private synchronized List<Awaited> take(Awaited.Kind kind, String device) {
+        List<Awaited> met = awaited.stream()
+                .filter(a -> a.kind() == kind && a.device().test(device))
+                .toList();
+        awaited.removeAll(met);
+        return met;
     }
 
     /**
      * Completes on the event loop when QEMU tells, from now on, that a device is gone: because somebody asked for it, or
-     * because the guest threw it out. Cancel it when nobody waits for it any more.
+     * because the guest threw it out; exceptionally when QEMU tells that the guest refuses. Cancel it when nobody waits for it any more.
      */
-    synchronized CompletableFuture<Void> deviceDeleted(Predicate<String> device) {
-        awaited.removeIf(deletion -> deletion.done().isDone());
+    CompletableFuture<Void> deviceDeleted(Predicate<String> device) {
+        return await(Awaited.Kind.DELETION, device);
+    }
+
+    /**
+     * Completes on the event loop when the guest tells, from now on, that it has taken a processor or memory that was plugged
+     * in; exceptionally when it tells that it cannot. Cancel it when nobody waits for it any more.
+     */
+    CompletableFuture<Void> deviceInUse(Predicate<String> device) {
+        return await(Awaited.Kind.USE, device);
+    }
+
+    private synchronized CompletableFuture<Void> await(Awaited.Kind kind, Predicate<String> device) {
+        awaited.removeIf(other -> other.done().isDone());
         CompletableFuture<Void> done = new CompletableFuture<>();
-        awaited.add(new Deletion(device, done));
+        awaited.add(new Awaited(kind, device, done));
         return done;
     }
 
@@ -119,5 +174,10 @@ final class QemuEvents implements Consumer<JsonNode> {
         return panicked;
     }
 
-    private record Deletion(Predicate<String> device, CompletableFuture<Void> done) {}
+    private record Awaited(Kind kind, Predicate<String> device, CompletableFuture<Void> done) {
+        private enum Kind {
+            USE,
+            DELETION
+        }
+    }
 }

@@ -6,9 +6,11 @@ import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
+import io.virtcontainers.spi.MachineSize;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmEvent;
 import java.nio.file.Files;
@@ -126,6 +128,19 @@ final class QemuMachine implements VirtualMachine {
     public void removeDevice(String id, Deadline deadline) {
         disks.remove(id, deadline);
         plugged.remove(id);
+    }
+
+    @Override
+    public MachineSize resize(int vcpus, MemorySize memory, Deadline deadline) {
+        if (!model.hasPci()) {
+            throw new UnsupportedException("a machine MICROVM cannot be resized: use Q35 or PC");
+        }
+        return link.call(deadline, qmp -> new Resizing(qmp, deadline).resize(vcpus, memory));
+    }
+
+    @Override
+    public MachineSize size(Deadline deadline) {
+        return link.call(deadline, qmp -> new Resizing(qmp, deadline).size());
     }
 
     @Override

@@ -16,14 +16,8 @@ final class UnsupportedSettings {
     static void refuse(VmConfig config) {
         HypervisorConfig settings = config.settings();
         GuestMemoryConfig memory = settings.memory();
-        refuse(memory.slots() != GuestMemoryConfig.defaults().slots(), "memory slots", memory.slots());
-        refuse(memory.max().isPresent(), "memory max", memory.max());
         refuse(memory.virtioMem(), "memory virtioMem", true);
         refuse(memory.balloon(), "memory balloon", true);
-        refuse(
-                settings.machine().maxVcpus() != 0,
-                "maxVcpus",
-                settings.machine().maxVcpus());
         refuse(!settings.block().equals(BlockConfig.defaults()), "block", settings.block());
         refuse(settings.sharedFs().type() != SharedFs.NONE, "sharedFs", settings.sharedFs());
         refuse(config.sharedDirectory().isPresent(), "shared directory", config.sharedDirectory());
