@@ -25,6 +25,7 @@ class ConfigTest {
                         HypervisorConfig.defaults(),
                         NetworkConfig.none(),
                         false,
+                        false,
                         Map.of(),
                         Duration.ofSeconds(60)));
         assertThat(HypervisorConfig.defaults().accelerator()).isEqualTo(Accelerator.AUTO);

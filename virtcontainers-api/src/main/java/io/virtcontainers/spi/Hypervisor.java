@@ -2,6 +2,7 @@
 package io.virtcontainers.spi;
 
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.UnsupportedException;
 import java.nio.file.Path;
 
 /** Launches virtual machines. Thread-safe. Its own threads end with {@link #close}; its machines must be stopped before. */
@@ -15,6 +16,17 @@ public interface Hypervisor extends AutoCloseable {
      * @throws io.virtcontainers.HypervisorException if it refuses the configuration or dies
      */
     VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline);
+
+    /**
+     * What all machines have in common that can go on from one saved state ({@link MemoryImage}): a short text for a file's
+     * name, of hexadecimal digits.
+     *
+     * @param config its id, directory and memory image do not count
+     * @throws io.virtcontainers.UnsupportedException with what hinders it, if such a machine cannot be saved or cloned
+     */
+    default String templateKey(VmConfig config, Phases phases, Deadline deadline) {
+        throw new UnsupportedException("this hypervisor has no templates");
+    }
 
     /**
      * Attaches to a detached machine that another process launched, or this one before. The caller holds the sandbox's lock

@@ -12,12 +12,12 @@ public sealed interface MemoryImage {
     /**
      * A machine that will be saved: its memory is this file, which it writes to.
      *
-     * @param memory a file to make, on a tmpfs; not in the machine's directory
+     * @param memory a file to make
      */
     record Template(Path memory) implements MemoryImage {}
 
     /**
-     * A machine that goes on where another was saved, with a private view of its memory; it is halted after its launch.
+     * A machine that goes on where another was saved, with a private view of its memory; it runs on as soon as it is launched.
      *
      * @param memory the file of the template
      * @param state what {@link VirtualMachine#save} wrote

@@ -6,6 +6,7 @@ import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.UnsupportedException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -60,6 +61,16 @@ public interface VirtualMachine {
     /** How large the machine is now: asks the hypervisor. */
     default MachineSize size(Deadline deadline) {
         throw new UnsupportedException("this machine does not tell its size");
+    }
+
+    /**
+     * Halts the machine and writes its state without its memory, which is in the file of its {@link MemoryImage.Template}.
+     * The machine can only be stopped then.
+     *
+     * @param state a file to make
+     */
+    default void save(Path state, Deadline deadline) {
+        throw new UnsupportedException("this machine cannot be saved");
     }
 
     /** Halts the virtual processors. Does nothing if they are halted. */

@@ -61,11 +61,17 @@ public final class Engine implements VirtContainers {
     private final ThreadPoolExecutor background = newBackground();
     private final Thread shutdownHook = new Thread(this::closeAtShutdown, "virtcontainers-shutdown");
     private final CountDownLatch done = new CountDownLatch(1);
+    private final Templates templates;
     private boolean closed;
 
     private Engine(Backends backends, StateDirectory state) {
         this.backends = backends;
         this.state = state;
+        this.templates = new Templates(state.templates(), backends);
+    }
+
+    Templates templates() {
+        return templates;
     }
 
     /** For what follows an event; its threads end when there is nothing to do. */
@@ -111,6 +117,7 @@ public final class Engine implements VirtContainers {
 
     /** Ends and removes what crashed processes left; what cannot be removed is logged and tried again at the next one. */
     private void sweep() {
+        templates.sweep();
         for (SandboxPlace place : state.places()) {
             try {
                 Optional<SandboxLocks.Lock> lock = place.lockNow("sweep");

@@ -15,6 +15,7 @@ import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxEvent;
 import io.virtcontainers.SandboxStatus;
 import io.virtcontainers.State;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.core.network.GuestNetwork;
@@ -30,11 +31,13 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.GuestSandbox;
 import io.virtcontainers.spi.MachineSize;
+import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -392,22 +395,18 @@ final class SandboxLife {
         place.createVmDirectory();
         SandboxConfig config = record().config();
         GuestNetwork network = network(config, deadline);
-        VirtualMachine launched = step(
-                "hypervisor.launch",
-                () -> backends.hypervisor()
-                        .launch(
-                                new VmConfig(
-                                                id(),
-                                                place.vmDirectory(),
-                                                config.vcpus(),
-                                                config.memory(),
-                                                config.detached(),
-                                                config.hypervisor(),
-                                                booted,
-                                                backends.agents().kernelParameters())
-                                        .withNetwork(network.cards(), network.namespace()),
-                                phases,
-                                deadline));
+        VmConfig described = new VmConfig(
+                        id(),
+                        place.vmDirectory(),
+                        config.vcpus(),
+                        config.memory(),
+                        config.detached(),
+                        config.hypervisor(),
+                        booted,
+                        backends.agents().kernelParameters())
+                .withNetwork(network.cards(), network.namespace());
+        VmConfig wanted = config.template() ? cloned(described, deadline) : described;
+        VirtualMachine launched = step("hypervisor.launch", () -> launch(wanted, deadline));
         GuestSession started = newSession(launched);
         adopt(started);
         launched.onEvent(event -> machineTold(started, event));
@@ -420,11 +419,41 @@ final class SandboxLife {
             Agent unusedReady = started.ready(backends.agents(), deadline);
             return null;
         });
+        if (wanted.memoryImage() instanceof MemoryImage.Clone) {
+            step("template.renew", () -> {
+                connecting.reseedRandom(deadline);
+                connecting.setTime(Instant.now(), deadline);
+                return null;
+            });
+        }
         step("sandbox.create", () -> {
             connecting.createSandbox(GuestSandbox.of(id(), config.hostname()).withDns(network.dns()), deadline);
             network.configure(connecting, deadline);
             return null;
         });
+    }
+
+    private VirtualMachine launch(VmConfig wanted, Deadline deadline) {
+        try {
+            return backends.hypervisor().launch(wanted, phases, deadline);
+        } catch (HypervisorException e) {
+            if (wanted.memoryImage() instanceof MemoryImage.Clone clone) {
+                engine.templates().discard(clone);
+            }
+            throw e;
+        }
+    }
+
+    /** As a clone of a template, or as it is if there cannot be one. */
+    private VmConfig cloned(VmConfig machine, Deadline deadline) {
+        try {
+            return machine.withMemoryImage(
+                    step("template.get", () -> engine.templates().get(machine, phases, deadline)));
+        } catch (UnsupportedException e) {
+            log.info("boots without a template, as {}: sandbox={}", e.getMessage(), id());
+            phases.begin("template.refused").close();
+            return machine;
+        }
     }
 
     private GuestNetwork network(SandboxConfig config, Deadline deadline) {

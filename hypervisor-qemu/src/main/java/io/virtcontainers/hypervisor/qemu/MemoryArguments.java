@@ -2,6 +2,7 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.GuestMemoryConfig;
+import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.RootDisk;
 import io.virtcontainers.spi.VmConfig;
 import java.util.ArrayList;
@@ -44,6 +45,11 @@ final class MemoryArguments {
 
     /** The object that the memory comes from, empty for plain anonymous memory. */
     private static Optional<String> backend(VmConfig config) {
+        if (config.memoryImage() instanceof MemoryImage.Template template) {
+            return Optional.of("memory-backend-file,share=on,mem-path=" + QemuCommandLine.escape(template.memory()));
+        } else if (config.memoryImage() instanceof MemoryImage.Clone clone) {
+            return Optional.of("memory-backend-file,share=off,mem-path=" + QemuCommandLine.escape(clone.memory()));
+        }
         GuestMemoryConfig memory = config.settings().memory();
         String preallocated = memory.preallocate() ? ",prealloc=on" : "";
         if (memory.hugepages()) {

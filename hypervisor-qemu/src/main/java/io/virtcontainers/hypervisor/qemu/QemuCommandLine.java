@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
+import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -49,6 +50,9 @@ final class QemuCommandLine {
                 .ifPresent(device -> line.addAll(List.of("-device", device)));
         line.addAll(ExtraDevices.of(config));
         line.addAll(NetworkArguments.of(config));
+        if (config.memoryImage() instanceof MemoryImage.Clone) {
+            line.addAll(List.of("-incoming", "defer"));
+        }
         return List.copyOf(line);
     }
 

@@ -6,10 +6,12 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
+import io.virtcontainers.AgentChannel;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.Hypervisor;
+import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
@@ -68,7 +70,7 @@ final class QemuHypervisor implements Hypervisor {
         MachineModel model = MachineModel.of(config.settings().machine().type());
         SandboxFiles files = new SandboxFiles(config.directory());
         files.requireShortSocketPaths();
-        AgentChannels.Choice channel = channels.choose(config.settings());
+        AgentChannels.Choice channel = channel(config);
         QemuInstallation qemu = installations.find(config.settings().binary(), model, deadline);
         boolean kvm = accelerators.useKvm(config.settings().accelerator(), model, qemu, phases, deadline);
         Phases.Phase phase = phases.begin("qemu.launch");
@@ -86,6 +88,34 @@ final class QemuHypervisor implements Hypervisor {
         } finally {
             phase.close();
         }
+    }
+
+    private AgentChannels.Choice channel(VmConfig config) {
+        if (config.memoryImage() instanceof MemoryImage.None) {
+            return channels.choose(config.settings());
+        }
+        TemplateRules.requireSavable(config);
+        AgentChannels.Choice channel = config.settings().agentChannel() == AgentChannel.AUTO
+                ? new AgentChannels.Choice(false, false, "the machine is of a template")
+                : channels.choose(config.settings());
+        TemplateRules.requireSavable(channel);
+        return channel;
+    }
+
+    @Override
+    public String templateKey(VmConfig config, Phases phases, Deadline deadline) {
+        requireOpen("look for a template");
+        TemplateRules.requireSavable(config);
+        VmConfig anonymous = TemplateRules.anonymous(config);
+        UnsupportedSettings.refuse(anonymous);
+        MachineRules.check(anonymous);
+        MachineModel model = MachineModel.of(config.settings().machine().type());
+        QemuInstallation qemu = installations.find(config.settings().binary(), model, deadline);
+        boolean kvm = accelerators.useKvm(config.settings().accelerator(), model, qemu, phases, deadline);
+        return TemplateRules.key(
+                qemu,
+                config,
+                QemuCommandLine.of(qemu, kvm, anonymous, channel(anonymous).devices()));
     }
 
     /** With another vsock address if the first is taken; only the kernel knows them all, and tells when it is too late. */

@@ -9,6 +9,7 @@ import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.linux.Command;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.VmConfig;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -53,6 +54,9 @@ final class QemuLaunch {
                     commandLine, files.directory(), config.detached(), surroundings(config, runAs), deadline);
             try {
                 awaitReady(process, sockets, deadline);
+                if (config.memoryImage() instanceof MemoryImage.Clone clone) {
+                    Migration.restore(sockets, files.migrationSocket(), clone.state(), deadline);
+                }
                 HostProcess identity = HostProcess.find(process.pid())
                         .orElseThrow(() -> new HypervisorException(
                                 "QEMU ended as soon as it had started: " + ExitReason.lastWords(process.output())));

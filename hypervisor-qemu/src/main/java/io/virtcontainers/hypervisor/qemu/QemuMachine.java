@@ -14,6 +14,7 @@ import io.virtcontainers.spi.MachineSize;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmEvent;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -128,6 +129,11 @@ final class QemuMachine implements VirtualMachine {
     public void removeDevice(String id, Deadline deadline) {
         disks.remove(id, deadline);
         plugged.remove(id);
+    }
+
+    @Override
+    public void save(Path state, Deadline deadline) {
+        Migration.save(link, files.migrationSocket(), state, deadline);
     }
 
     @Override

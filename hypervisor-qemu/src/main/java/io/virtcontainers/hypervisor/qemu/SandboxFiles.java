@@ -39,6 +39,11 @@ record SandboxFiles(Path directory) {
         return directory.resolve("control.sock");
     }
 
+    /** Over which the machine's state is saved or restored; there for that moment only. */
+    Path migrationSocket() {
+        return directory.resolve("state.sock");
+    }
+
     /** Of a QEMU that runs as another user: the monitor that takes open files. */
     Path filesSocket() {
         return directory.resolve("files.sock");

@@ -6,7 +6,6 @@ import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.SharedFs;
 import io.virtcontainers.UnsupportedException;
-import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.VmConfig;
 
 /** Refuses by name what this backend cannot do, before it starts anything. */
@@ -21,7 +20,6 @@ final class UnsupportedSettings {
         refuse(!settings.block().equals(BlockConfig.defaults()), "block", settings.block());
         refuse(settings.sharedFs().type() != SharedFs.NONE, "sharedFs", settings.sharedFs());
         refuse(config.sharedDirectory().isPresent(), "shared directory", config.sharedDirectory());
-        refuse(!(config.memoryImage() instanceof MemoryImage.None), "memory image", config.memoryImage());
     }
 
     private static void refuse(boolean unsupported, String setting, Object value) {

@@ -46,6 +46,11 @@ public final class StateDirectory implements AutoCloseable {
         }
     }
 
+    /** Where templates are; need not exist. */
+    public Path templates() {
+        return sandboxes.resolveSibling("templates");
+    }
+
     /**
      * The place of the sandbox with this id, whether it exists or not.
      *
