@@ -159,11 +159,6 @@ public final class BootBenchmark {
     }
 
     private static double median(List<Duration> times) {
-        double[] sorted = times.stream()
-                .mapToDouble(time -> time.toNanos() / 1e6)
-                .sorted()
-                .toArray();
-        int middle = sorted.length / 2;
-        return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+        return Figures.median(times.stream().map(time -> time.toNanos() / 1e6).toList());
     }
 }
