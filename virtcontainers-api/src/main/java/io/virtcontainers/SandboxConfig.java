@@ -60,6 +60,12 @@ public record SandboxConfig(
         }
     }
 
+    /** The same with another id. */
+    public SandboxConfig withId(String other) {
+        return new SandboxConfig(
+                other, hostname, vcpus, memory, hypervisor, network, template, detached, annotations, bootDeadline);
+    }
+
     /** The same with other annotations. */
     public SandboxConfig withAnnotations(Map<String, String> all) {
         return new SandboxConfig(

@@ -6,12 +6,14 @@ import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandResult;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorConfig;
+import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
+import io.virtcontainers.SandboxPool;
 import io.virtcontainers.SandboxStatus;
 import io.virtcontainers.VirtContainers;
 import io.virtcontainers.VirtException;
@@ -32,6 +34,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -62,6 +65,7 @@ public final class Engine implements VirtContainers {
     private final Thread shutdownHook = new Thread(this::closeAtShutdown, "virtcontainers-shutdown");
     private final CountDownLatch done = new CountDownLatch(1);
     private final Templates templates;
+    private final List<WarmPool> pools = new CopyOnWriteArrayList<>();
     private boolean closed;
 
     private Engine(Backends backends, StateDirectory state) {
@@ -250,6 +254,23 @@ public final class Engine implements VirtContainers {
                 : "";
         return new AlreadyExistsException(
                 "sandbox " + place.id() + " exists already" + owner + ": delete it, or take another id");
+    }
+
+    @Override
+    public SandboxPool pool(SandboxConfig config, int ready, int most) {
+        if (ready < 0 || most < Math.max(1, ready)) {
+            throw new InvalidConfigException(
+                    "pool", ready + " ready of at most " + most, "must be 0 or more, of at least as many and one");
+        }
+        if (config.detached()) {
+            throw new InvalidConfigException("pool", config.id(), "its sandboxes cannot be detached: they end with it");
+        }
+        synchronized (sandboxes) {
+            requireOpen();
+            WarmPool pool = new WarmPool(config, ready, most, this::run);
+            pools.add(pool);
+            return pool;
+        }
     }
 
     @Override
@@ -473,6 +494,7 @@ public final class Engine implements VirtContainers {
     @Override
     public void close() {
         List<SandboxImpl> all;
+        pools.forEach(WarmPool::close);
         synchronized (sandboxes) {
             if (closed) {
                 return;
