@@ -20,4 +20,18 @@ public sealed interface Device {
             Ids.require("device id", id);
         }
     }
+
+    /**
+     * A directory or file of the host, live in the guest by virtio-fs: needs {@link SharedFs#VIRTIO_FS}. Its address is its
+     * name in the directory that the machine shares. Symbolic links in the source are followed when it is added, never
+     * later; those that the guest makes never leave the source.
+     *
+     * @param source an existing directory or regular file
+     * @param readOnly whether the guest may only read it; what the host has mounted below the source is then not seen
+     */
+    record Shared(String id, Path source, boolean readOnly) implements Device {
+        public Shared {
+            Ids.require("device id", id);
+        }
+    }
 }

@@ -19,6 +19,15 @@ public sealed interface Mount {
     record Bind(Path source, GuestPath destination, boolean readOnly) implements Mount {}
 
     /**
+     * A file or directory of the host, live: what either side writes the other sees. Needs a sandbox with {@link
+     * SharedFs#VIRTIO_FS}; the guest's root can do with it what root of the host could, unless it is read-only.
+     *
+     * @param source an existing file or directory
+     * @param readOnly whether the guest may only read it; what the host has mounted below the source is then not seen
+     */
+    record Shared(Path source, GuestPath destination, boolean readOnly) implements Mount {}
+
+    /**
      * An empty file system in the guest's memory (tmpfs), which ends with the container.
      *
      * @param size how much it can hold

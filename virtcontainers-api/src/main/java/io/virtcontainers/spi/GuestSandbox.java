@@ -43,6 +43,11 @@ public record GuestSandbox(
         return new GuestSandbox(id, hostname, lines, storages, sharedPidNamespace, hooks, modules);
     }
 
+    /** The same with these mounts. */
+    public GuestSandbox withStorages(List<GuestStorage> mounts) {
+        return new GuestSandbox(id, hostname, dns, mounts, sharedPidNamespace, hooks, modules);
+    }
+
     /** A sandbox with nothing but a name. */
     public static GuestSandbox of(String id, String hostname) {
         return new GuestSandbox(id, hostname, List.of(), List.of(), false, Optional.empty(), List.of());

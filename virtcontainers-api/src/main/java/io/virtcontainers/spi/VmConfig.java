@@ -21,8 +21,6 @@ import java.util.Optional;
  * @param cards its network cards, in the order in which the guest finds them
  * @param networkNamespace the network namespace of the host in which the hypervisor runs, where its taps are; empty: that of
  *     this process
- * @param sharedDirectory the directory of the host that is exported under the mount tag {@link #SHARE_TAG}, in the way that
- *     the settings say; empty: none
  * @param memoryImage whether its memory is that of a template
  */
 public record VmConfig(
@@ -36,9 +34,8 @@ public record VmConfig(
         List<String> kernelParameters,
         List<NetworkCard> cards,
         Optional<Path> networkNamespace,
-        Optional<Path> sharedDirectory,
         MemoryImage memoryImage) {
-    /** By which the guest mounts the shared directory, as in Kata Containers 1.x. */
+    /** By which the guest mounts the directory of {@link io.virtcontainers.Device.Shared}, as in Kata Containers 1.x. */
     public static final String SHARE_TAG = "kataShared";
 
     public VmConfig {
@@ -67,7 +64,6 @@ public record VmConfig(
                 kernelParameters,
                 List.of(),
                 Optional.empty(),
-                Optional.empty(),
                 MemoryImage.none());
     }
 
@@ -84,24 +80,6 @@ public record VmConfig(
                 kernelParameters,
                 newCards,
                 newNetworkNamespace,
-                sharedDirectory,
-                memoryImage);
-    }
-
-    /** The same with this directory shared. */
-    public VmConfig withSharedDirectory(Path newSharedDirectory) {
-        return new VmConfig(
-                sandboxId,
-                directory,
-                vcpus,
-                memory,
-                detached,
-                settings,
-                image,
-                kernelParameters,
-                cards,
-                networkNamespace,
-                Optional.of(newSharedDirectory),
                 memoryImage);
     }
 
@@ -118,7 +96,6 @@ public record VmConfig(
                 kernelParameters,
                 cards,
                 networkNamespace,
-                sharedDirectory,
                 newMemoryImage);
     }
 }

@@ -286,7 +286,11 @@ final class ContainerLife {
                 ? ContainerMounts.none(config)
                 : sandbox.step(
                         "mounts.prepare",
-                        () -> ContainerMounts.prepare(config, sandbox.backends().images(), sandbox.phases()));
+                        () -> ContainerMounts.prepare(
+                                config,
+                                record().config().hypervisor(),
+                                sandbox.backends().images(),
+                                sandbox.phases()));
     }
 
     private Path image(ContainerConfig config) {

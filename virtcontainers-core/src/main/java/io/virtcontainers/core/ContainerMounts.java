@@ -4,8 +4,11 @@ package io.virtcontainers.core;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.Device;
 import io.virtcontainers.GuestPath;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.Mount;
+import io.virtcontainers.SharedFs;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.core.state.Held;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
@@ -14,6 +17,7 @@ import io.virtcontainers.spi.GuestMount;
 import io.virtcontainers.spi.GuestStorage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
+import io.virtcontainers.spi.VmConfig;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,13 +28,15 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * The mounts of one container, on their way into the guest. A file of the host is sent to the guest; a directory becomes a
- * disk, in the guest with a layer in memory above it if it can be written.
+ * disk, in the guest with a layer in memory above it if it can be written. What is live is shared by the machine.
  */
 final class ContainerMounts {
     private static final GuestPath GUEST_ROOT = GuestPath.of("/run/kata-containers/mounts");
+    private static final GuestPath GUEST_SHARE = GuestPath.of("/run/kata-containers/shared/live");
     private static final Duration PACKING = Duration.ofMinutes(10);
     private static final int HASH_BYTES = 10;
 
@@ -38,6 +44,9 @@ final class ContainerMounts {
 
     /** The disks of those mounts that are directories, by the number of the mount. */
     private final TreeMap<Integer, Path> disks = new TreeMap<>();
+
+    /** The numbers of those mounts that are live. */
+    private final List<Integer> shares = new ArrayList<>();
 
     private final List<GuestStorage> storages = new ArrayList<>();
     private final List<GuestMount> mounts = new ArrayList<>();
@@ -56,10 +65,13 @@ final class ContainerMounts {
      *
      * @throws InvalidConfigException if a source is not there, or neither file nor directory
      */
-    static ContainerMounts prepare(ContainerConfig config, GuestImages images, Phases phases) {
+    static ContainerMounts prepare(
+            ContainerConfig config, HypervisorConfig hypervisor, GuestImages images, Phases phases) {
         ContainerMounts prepared = new ContainerMounts(config);
         for (int i = 0; i < config.mounts().size(); i++) {
-            if (config.mounts().get(i) instanceof Mount.Bind bind) {
+            if (config.mounts().get(i) instanceof Mount.Shared shared) {
+                prepared.share(i, shared, hypervisor);
+            } else if (config.mounts().get(i) instanceof Mount.Bind bind) {
                 if (Files.isDirectory(bind.source())) {
                     prepared.disks.put(i, images.rootfsImage(bind.source(), phases, Deadline.after(PACKING)));
                 } else if (!Files.isRegularFile(bind.source()) || !Files.isReadable(bind.source())) {
@@ -73,9 +85,31 @@ final class ContainerMounts {
         return prepared;
     }
 
+    private void share(int number, Mount.Shared shared, HypervisorConfig hypervisor) {
+        if (hypervisor.sharedFs().type() != SharedFs.VIRTIO_FS) {
+            throw new UnsupportedException(
+                    "the mount on " + shared.destination() + " is live, but the sandbox has sharedFs "
+                            + hypervisor.sharedFs().type() + ": create the sandbox with VIRTIO_FS, or use Mount.Bind");
+        }
+        if (!Files.isDirectory(shared.source()) && !Files.isRegularFile(shared.source())) {
+            throw new InvalidConfigException(
+                    "source of the mount on " + shared.destination(),
+                    shared.source().toString(),
+                    "is no file or directory");
+        }
+        shares.add(number);
+    }
+
+    /** What the guest mounts once for all containers. */
+    static List<GuestStorage> ofSandbox(HypervisorConfig hypervisor) {
+        return hypervisor.sharedFs().type() == SharedFs.VIRTIO_FS
+                ? List.of(new GuestStorage("virtio-fs", VmConfig.SHARE_TAG, "virtiofs", List.of("nodev"), GUEST_SHARE))
+                : List.of();
+    }
+
     /** What the journal must know before {@link #acquire}. */
     List<Held> held() {
-        return disks.keySet().stream()
+        return Stream.concat(disks.keySet().stream(), shares.stream())
                 .map(number -> Held.device(deviceId(config.id(), number)))
                 .toList();
     }
@@ -110,15 +144,22 @@ final class ContainerMounts {
                         "tmpfs",
                         "tmpfs",
                         List.of("nosuid", "nodev", "size=" + tmpfs.size().bytes())));
+            } else if (mount instanceof Mount.Shared shared) {
+                String name = machine.addDevice(
+                        new Device.Shared(deviceId(config.id(), i), shared.source(), shared.readOnly()), deadline);
+                mounts.add(bind(shared.destination(), GUEST_SHARE.resolve(name), shared.readOnly()));
             } else if (mount instanceof Mount.Bind bind) {
                 Path disk = disks.get(i);
                 GuestPath source = disk == null
                         ? file(agent, bind, place, deadline)
                         : directory(machine, i, disk, bind, place, deadline);
-                mounts.add(new GuestMount(
-                        bind.destination(), "bind", source.value(), List.of("rbind", bind.readOnly() ? "ro" : "rw")));
+                mounts.add(bind(bind.destination(), source, bind.readOnly()));
             }
         }
+    }
+
+    private static GuestMount bind(GuestPath destination, GuestPath source, boolean readOnly) {
+        return new GuestMount(destination, "bind", source.value(), List.of("rbind", readOnly ? "ro" : "rw"));
     }
 
     private static GuestPath file(Agent agent, Mount.Bind bind, GuestPath place, Deadline deadline) {

@@ -427,7 +427,11 @@ final class SandboxLife {
             });
         }
         step("sandbox.create", () -> {
-            connecting.createSandbox(GuestSandbox.of(id(), config.hostname()).withDns(network.dns()), deadline);
+            connecting.createSandbox(
+                    GuestSandbox.of(id(), config.hostname())
+                            .withDns(network.dns())
+                            .withStorages(ContainerMounts.ofSandbox(config.hypervisor())),
+                    deadline);
             network.configure(connecting, deadline);
             return null;
         });

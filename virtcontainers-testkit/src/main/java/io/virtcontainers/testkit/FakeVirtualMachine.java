@@ -106,6 +106,12 @@ public final class FakeVirtualMachine implements VirtualMachine {
 
     @Override
     public String addDevice(Device device, Deadline deadline) {
+        if (device instanceof Device.Shared shared) {
+            return call("addDevice", deadline, () -> {
+                String unused = machine.plug(shared.id(), shared.source());
+                return shared.id();
+            });
+        }
         Device.Block disk = (Device.Block) device;
         return call("addDevice", deadline, () -> machine.plug(disk.id(), disk.image()));
     }

@@ -60,6 +60,10 @@ final class MemoryArguments {
             return Optional.of("memory-backend-file,share=on,mem-path="
                     + QemuCommandLine.escape(memory.fileDirectory().get()) + preallocated);
         }
+        if (ShareArguments.isVirtioFs(config)) {
+            // virtiofsd reads and writes the guest's memory.
+            return Optional.of("memory-backend-memfd,share=on" + preallocated);
+        }
         return memory.preallocate() ? Optional.of("memory-backend-ram" + preallocated) : Optional.empty();
     }
 }

@@ -18,7 +18,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Ends QEMUs that an owner left behind, known by {@link QemuProcesses}. They are asked who they are once more when they are
+ * Ends QEMUs and virtiofsds that an owner left behind, known by {@link QemuProcesses} and {@link VirtioFsDaemon}. They are asked who they are once more when they are
  * watched, and signals go to what is watched, so never to a successor.
  */
 final class OrphanReaper {
@@ -38,13 +38,14 @@ final class OrphanReaper {
             Optional<ManagedProcess> watched = launcher.watch(pid);
             if (watched.isPresent()) {
                 try (ManagedProcess process = watched.get()) {
-                    if (QemuProcesses.belongsTo(pid, files)) {
-                        log.info("ending an orphaned qemu pid={} directory={}", pid, sandboxDirectory);
+                    if (isOurs(pid, files)) {
+                        log.info("ending an orphaned process pid={} directory={}", pid, sandboxDirectory);
                         end(process, sandboxDirectory, deadline);
                     }
                 }
             }
         }
+        VirtioFsDaemon.deleteLock(files);
     }
 
     private static List<Long> find(SandboxFiles files) {
@@ -53,7 +54,7 @@ final class OrphanReaper {
             UserPrincipal user = Files.getOwner(PROC.resolve("self"));
             for (Path directory : processes) {
                 long pid = Long.parseLong(directory.getFileName().toString());
-                if (isOwner(user, directory) && QemuProcesses.belongsTo(pid, files)) {
+                if (isOwner(user, directory) && isOurs(pid, files)) {
                     found.add(pid);
                 }
             }
@@ -61,6 +62,10 @@ final class OrphanReaper {
             throw new HypervisorException("cannot list the processes in " + PROC + ": " + e, e);
         }
         return found;
+    }
+
+    private static boolean isOurs(long pid, SandboxFiles files) {
+        return QemuProcesses.belongsTo(pid, files) || VirtioFsDaemon.isOf(pid, files);
     }
 
     private static boolean isOwner(UserPrincipal user, Path directory) {

@@ -35,7 +35,16 @@ final class QemuAttachment {
             AgentDevices devices = AgentDevices.of(commandLine);
             AgentAccess agent = new AgentAccess(devices.channels(files, true), devices + ", as it was launched");
             return new QemuMachine(
-                    sandboxId, identity, process, control, files, MachineModel.of(commandLine), agent, true, loop);
+                    sandboxId,
+                    identity,
+                    process,
+                    VirtioFsDaemon.find(launcher, files),
+                    control,
+                    files,
+                    MachineModel.of(commandLine),
+                    agent,
+                    true,
+                    loop);
         } catch (RuntimeException e) {
             process.close();
             throw e;

@@ -53,6 +53,7 @@ final class QemuCommandLine {
         if (config.memoryImage() instanceof MemoryImage.Clone) {
             line.addAll(List.of("-incoming", "defer"));
         }
+        line.addAll(ShareArguments.of(config, files));
         return List.copyOf(line);
     }
 

@@ -48,8 +48,13 @@ final class QemuLaunch {
             Deadline deadline) {
         log.debug("qemu starts sandbox={} command={}", config.sandboxId(), commandLine);
         Sockets sockets = new Sockets(files, loop, deadline);
+        Optional<VirtioFsDaemon> daemon = Optional.empty();
         try {
             runAs.ifPresent(other -> other.handOver(files));
+            daemon = ShareArguments.isVirtioFs(config)
+                    ? Optional.of(VirtioFsDaemon.start(
+                            launcher, files, config.settings().sharedFs(), config.detached(), deadline))
+                    : Optional.empty();
             ManagedProcess process = launcher.start(
                     commandLine, files.directory(), config.detached(), surroundings(config, runAs), deadline);
             try {
@@ -64,6 +69,7 @@ final class QemuLaunch {
                         config.sandboxId(),
                         identity,
                         process,
+                        daemon,
                         sockets,
                         files,
                         MachineModel.of(commandLine),
@@ -82,6 +88,7 @@ final class QemuLaunch {
                 throw e.withDiagnostics(diagnostics);
             }
         } catch (RuntimeException e) {
+            daemon.ifPresent(VirtioFsDaemon::kill);
             sockets.close();
             throw e;
         }

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -27,6 +28,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,6 +42,7 @@ final class QemuMachine implements VirtualMachine {
     private final String sandboxId;
     private final HostProcess identity;
     private final ManagedProcess process;
+    private final Optional<VirtioFsDaemon> shares;
     private final Link link;
     private final SandboxFiles files;
     private final MachineModel model;
@@ -50,6 +53,7 @@ final class QemuMachine implements VirtualMachine {
     private final Set<String> plugged = ConcurrentHashMap.newKeySet();
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private volatile boolean stopRequested;
+    private volatile @Nullable String sharesFailure;
     private volatile boolean released;
 
     /** @param process watches the process {@code identity} */
@@ -57,6 +61,7 @@ final class QemuMachine implements VirtualMachine {
             String sandboxId,
             HostProcess identity,
             ManagedProcess process,
+            Optional<VirtioFsDaemon> shares,
             Link link,
             SandboxFiles files,
             MachineModel model,
@@ -66,6 +71,7 @@ final class QemuMachine implements VirtualMachine {
         this.sandboxId = sandboxId;
         this.identity = identity;
         this.process = process;
+        this.shares = shares;
         this.link = link;
         this.files = files;
         this.model = model;
@@ -73,7 +79,27 @@ final class QemuMachine implements VirtualMachine {
         this.detached = detached;
         this.loop = loop;
         this.disks = new Disks(link);
+        shares.ifPresent(daemon -> {
+            var unusedFailure = daemon.ending().thenAccept(this::sharesEnded);
+        });
         var unused = process.exit().thenAccept(this::finishSoon);
+    }
+
+    /** It ends with QEMU, maybe some moments before it; if QEMU lives on then, it is the one that failed. */
+    private void sharesEnded(String reason) {
+        try {
+            var unused = loop.schedule(() -> sharesFailed(reason), LAST_BYTES.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException e) {
+            log.debug("virtiofsd ended after the hypervisor was closed sandbox={}", sandboxId);
+        }
+    }
+
+    /** The guest would hang at its next access to the host's files: so the machine ends. */
+    private void sharesFailed(String reason) {
+        if (process.isAlive() && !stopRequested) {
+            sharesFailure = reason;
+            process.kill();
+        }
     }
 
     private void finishSoon(OptionalInt exitCode) {
@@ -89,8 +115,12 @@ final class QemuMachine implements VirtualMachine {
         if (exit.isDone()) {
             return;
         }
-        String reason = ExitReason.of(exitCode, stopRequested, link.events(), link.console(), process.output());
+        String failure = sharesFailure;
+        String reason = failure != null
+                ? failure
+                : ExitReason.of(exitCode, stopRequested, link.events(), link.console(), process.output());
         link.close();
+        shares.ifPresent(VirtioFsDaemon::end);
         if (exit.complete(reason)) {
             log.debug("qemu ended sandbox={} pid={} reason={}", sandboxId, identity.pid(), reason);
         }
@@ -115,6 +145,11 @@ final class QemuMachine implements VirtualMachine {
         if (!model.hasPci()) {
             throw new UnsupportedException("a machine " + model + " takes no devices while it runs: use Q35");
         }
+        if (device instanceof Device.Shared shared) {
+            return shares.orElseThrow(() -> new UnsupportedException("sandbox " + sandboxId + " shares no files: "
+                            + "create it with HypervisorConfig.sharedFs VIRTIO_FS"))
+                    .add(shared, deadline);
+        }
         plugged.add(device.id());
         Device.Block disk = (Device.Block) device;
         if (!Files.exists(files.filesSocket())) {
@@ -127,6 +162,10 @@ final class QemuMachine implements VirtualMachine {
 
     @Override
     public void removeDevice(String id, Deadline deadline) {
+        if (shares.isPresent() && shares.get().has(id)) {
+            shares.get().remove(id, deadline);
+            return;
+        }
         disks.remove(id, deadline);
         plugged.remove(id);
     }
@@ -231,6 +270,7 @@ final class QemuMachine implements VirtualMachine {
         released = true;
         link.close();
         process.close();
+        shares.ifPresent(VirtioFsDaemon::release);
         log.debug("qemu released sandbox={} pid={}", sandboxId, identity.pid());
     }
 }

@@ -55,7 +55,6 @@ record RunAs(String user, String group, VmConfig config, List<Path> files) {
                 .filter(card -> !(card instanceof NetworkCard.User))
                 .findFirst()
                 .ifPresent(card -> refuse(user, "the network card " + card));
-        config.sharedDirectory().ifPresent(directory -> refuse(user, "a shared directory"));
         GuestImage image = config.image();
         List<Path> files = new ArrayList<>();
         GuestImage seen = new GuestImage(
@@ -74,7 +73,6 @@ record RunAs(String user, String group, VmConfig config, List<Path> files) {
                 config.kernelParameters(),
                 config.cards(),
                 config.networkNamespace(),
-                config.sharedDirectory(),
                 config.memoryImage());
         return new RunAs(user, group(user), inside, List.copyOf(files));
     }

@@ -49,6 +49,19 @@ record SandboxFiles(Path directory) {
         return directory.resolve("files.sock");
     }
 
+    /** What the guest sees of the host: mount points, nothing else. */
+    Path shareDirectory() {
+        return directory.resolve("shared");
+    }
+
+    Path shareSocket() {
+        return directory.resolve("share.sock");
+    }
+
+    Path sharePid() {
+        return directory.resolve("share.pid");
+    }
+
     /** One for each port of the agent, in their order: several if the machine is detached, for several processes. */
     List<Path> agentSockets(boolean detached) {
         return IntStream.range(0, detached ? DETACHED_AGENT_PORTS : 1)

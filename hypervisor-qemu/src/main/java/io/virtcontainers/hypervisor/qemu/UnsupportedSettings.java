@@ -5,7 +5,9 @@ import io.virtcontainers.BlockConfig;
 import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.SharedFs;
+import io.virtcontainers.SharedFsConfig;
 import io.virtcontainers.UnsupportedException;
+import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.VmConfig;
 
 /** Refuses by name what this backend cannot do, before it starts anything. */
@@ -18,8 +20,15 @@ final class UnsupportedSettings {
         refuse(memory.virtioMem(), "memory virtioMem", true);
         refuse(memory.balloon(), "memory balloon", true);
         refuse(!settings.block().equals(BlockConfig.defaults()), "block", settings.block());
-        refuse(settings.sharedFs().type() != SharedFs.NONE, "sharedFs", settings.sharedFs());
-        refuse(config.sharedDirectory().isPresent(), "shared directory", config.sharedDirectory());
+        SharedFsConfig share = settings.sharedFs();
+        refuse(share.type() == SharedFs.VIRTIO_9P, "sharedFs", share.type());
+        boolean virtioFs = share.type() == SharedFs.VIRTIO_FS;
+        refuse(virtioFs && share.daxSize().bytes() > 0, "sharedFs daxSize", share.daxSize());
+        refuse(virtioFs && settings.user().isPresent(), "sharedFs with user", settings.user());
+        boolean hasPci = MachineModel.of(settings.machine().type()).hasPci();
+        refuse(virtioFs && !hasPci, "sharedFs on machine", settings.machine().type());
+        boolean template = !(config.memoryImage() instanceof MemoryImage.None);
+        refuse(virtioFs && template, "sharedFs with memory image", config.memoryImage());
     }
 
     private static void refuse(boolean unsupported, String setting, Object value) {

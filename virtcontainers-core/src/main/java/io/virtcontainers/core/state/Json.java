@@ -63,6 +63,7 @@ final class Json {
     @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
     @JsonSubTypes({
         @JsonSubTypes.Type(value = Mount.Bind.class, name = "bind"),
+        @JsonSubTypes.Type(value = Mount.Shared.class, name = "shared"),
         @JsonSubTypes.Type(value = Mount.Tmpfs.class, name = "tmpfs")
     })
     private interface MountType {}
