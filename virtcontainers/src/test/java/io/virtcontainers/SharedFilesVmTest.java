@@ -137,6 +137,68 @@ class SharedFilesVmTest {
     }
 
     @Test
+    void aDetachedSandboxSharesWithAnyProcess() throws IOException {
+        Sandbox made = fixture.vc.run(SandboxConfig.builder("far")
+                .memory(MemorySize.mib(256))
+                .detached(true)
+                .hypervisor(
+                        HypervisorConfig.builder().sharedFs(SharedFs.VIRTIO_FS).build())
+                .build());
+        try {
+            made.close();
+            sandbox = fixture.vc.sandbox("far");
+            for (String id : List.of("one", "two")) {
+                Container container = container(id, new Mount.Shared(data, GuestPath.of("/data"), false));
+                assertThat(shell(container, "cat /data/sub/file")).isEqualTo("of the host");
+                container.delete();
+            }
+        } finally {
+            fixture.vc.cleanup("far");
+        }
+    }
+
+    @Test
+    void aKilledProcessLeavesNoVirtiofsd() throws Exception {
+        Process other = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        RunAndWait.class.getName(),
+                        fixture.state.toString())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        try {
+            assertThat(other.inputReader().lines().anyMatch("running"::equals)).isTrue();
+            assertThat(processesWith("--socket-path=" + fixture.state + "/sandboxes/crash"))
+                    .isNotEmpty();
+        } finally {
+            other.destroyForcibly().waitFor();
+        }
+        try (VirtContainers next =
+                VirtContainers.builder().stateDirectory(fixture.state).open()) {
+            assertThat(processesWith(fixture.state + "/sandboxes/crash")).isEmpty();
+            assertThat(next.list()).noneMatch(status -> status.id().equals("crash"));
+        }
+    }
+
+    /** Another Java process with a sandbox that shares files. */
+    static final class RunAndWait {
+        public static void main(String[] arguments) throws InterruptedException {
+            VirtContainers vc = VirtContainers.builder()
+                    .stateDirectory(Path.of(arguments[0]))
+                    .open();
+            Sandbox unused = vc.run(SandboxConfig.builder("crash")
+                    .memory(MemorySize.mib(256))
+                    .hypervisor(HypervisorConfig.builder()
+                            .sharedFs(SharedFs.VIRTIO_FS)
+                            .build())
+                    .build());
+            System.out.println("running");
+            Thread.sleep(Long.MAX_VALUE);
+        }
+    }
+
+    @Test
     void sourcesThatCannotBeSharedAreRefusedBeforeAnythingIsDone() {
         for (Path wrong : List.of(directory.resolve("none"), Path.of("/dev/null"))) {
             assertThatThrownBy(() -> container("c", new Mount.Shared(wrong, GuestPath.of("/x"), true)))
