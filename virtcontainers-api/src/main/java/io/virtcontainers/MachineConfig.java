@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param maxVcpus how many virtual processors there can be after plugging, up to 240; 0: as many as at the start
  * @param firmware a firmware image for {@code -bios}; empty: qboot where QEMU has it
  * @param pflash images of flash memory, at most two, which the machine cannot write to
- * @param bridges PCI bridges for devices that are plugged in, 1 to 5
+ * @param bridges PCI bridges, 1 to 5; what is plugged in goes to the first
  * @param pcieRootPorts PCI Express root ports, for VFIO devices, up to 16; q35 only
  * @param iommu whether the guest has an IOMMU; q35 only
  * @param iommuPlatform whether virtio devices are behind the IOMMU, which must be there

@@ -6,6 +6,7 @@ import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -59,7 +60,11 @@ final class Disks {
                     "cannot open the disk image " + image + ": " + refused.description(), refused);
         }
         try {
-            var unused = qmp.execute("device_add", device(names, slot), deadline);
+            Map<String, Object> device = new HashMap<>(device(names, slot));
+            if (has(qmp, "/objects", ExtraDevices.IO_THREAD, deadline)) {
+                device.put("iothread", ExtraDevices.IO_THREAD);
+            }
+            var unused = qmp.execute("device_add", device, deadline);
         } catch (QmpException refused) {
             boolean unused = deleteNode(qmp, id, names, deadline);
             throw new HypervisorException("cannot plug in the disk " + image + ": " + refused.description(), refused);
@@ -78,6 +83,15 @@ final class Disks {
             names.add(child.path("name").asText());
         }
         return names;
+    }
+
+    private static boolean has(QmpSession qmp, String path, String name, Deadline deadline) {
+        for (JsonNode child : qmp.execute("qom-list", Map.of("path", path), deadline)) {
+            if (child.path("name").asText().equals(name)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static int freeSlot(List<String> devices) {

@@ -202,6 +202,21 @@ class MachinesVmTest {
     }
 
     @Test
+    void disksThatArePluggedInUseTheIoThread() throws IOException {
+        VirtualMachine machine = launch(
+                TestGuest.settings()
+                        .machine(MachineConfig.builder().ioThreads(true).build())
+                        .build(),
+                image);
+        List<String> unused = report(machine);
+        Path disk = Files.write(directory.resolve("disk"), new byte[MIB]);
+        machine.addDevice(new Device.Block("data", disk, true), seconds(10));
+        awaitConsole(machine, "0000:01:01.0=vd");
+        machine.removeDevice("data", seconds(10));
+        machine.stop(seconds(10));
+    }
+
+    @Test
     void flashMemoryBootsInPlaceOfTheFirmware() throws IOException {
         VirtualMachine machine = launch(MachineConfig.builder().pflash(SEABIOS).build());
         assertThat(report(machine)).contains("VIRTIO: 0x0003");
