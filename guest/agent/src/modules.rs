@@ -24,11 +24,11 @@ pub const NVDIMM: &str = "nvdimm";
 pub const RNG: &str = "rng";
 pub const PVPANIC: &str = "pvpanic";
 
-/// The list of what a vsock device, or a storage or device of the driver of that name, needs.
+/// The list of what a vsock device, or a storage or device of the driver or file system of that name, needs.
 pub const VSOCK: &str = "vsock";
-const OF_DRIVERS: [&str; 4] = ["scsi", "nvdimm", "virtio-fs", "9p"];
+const OF_DRIVERS: [&str; 5] = ["scsi", "nvdimm", "virtio-fs", "9p", "ext4"];
 
-/// Loads what a storage or device of this driver needs. A module that fails to load is only logged:
+/// Loads what a storage or device of this driver or file system needs. A module that fails to load is only logged:
 /// the device may do without it, and what then lacks has an error of its own.
 pub fn load_for_driver(driver: &str) {
     if let Some(list) = OF_DRIVERS.iter().find(|name| **name == driver) {

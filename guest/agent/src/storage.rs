@@ -56,6 +56,7 @@ impl Storages {
         let point = paths::confined("mount point", &config.root, &storage.mount_point)?;
         let options = mount::parse(&storage.options)?;
         modules::load_for_driver(&storage.driver);
+        modules::load_for_driver(&storage.fstype);
         let source = match storage.driver.as_str() {
             "blk" | "mmioblk" | "nvdimm" => {
                 let device = hotplug::await_block_device(&storage.source, config.hotplug_timeout)?;

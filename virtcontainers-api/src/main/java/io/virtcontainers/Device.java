@@ -10,14 +10,21 @@ public sealed interface Device {
     String id();
 
     /**
-     * A disk (virtio-blk).
+     * A disk, of the kind of {@link BlockConfig#driver}. Its address is of virtio-blk the PCI slots of the bridge and of the
+     * disk, {@code 02/1e}; of virtio-scsi the target and the unit, {@code 7:0}.
      *
-     * @param image a raw image or a block device of the host
+     * @param image a disk image, or a block device of the host
      * @param readOnly whether the guest may only read it
+     * @param format of the image
      */
-    record Block(String id, Path image, boolean readOnly) implements Device {
+    record Block(String id, Path image, boolean readOnly, DiskFormat format) implements Device {
         public Block {
             Ids.require("device id", id);
+        }
+
+        /** A raw one. */
+        public Block(String id, Path image, boolean readOnly) {
+            this(id, image, readOnly, DiskFormat.RAW);
         }
     }
 

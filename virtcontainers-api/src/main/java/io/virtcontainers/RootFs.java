@@ -2,8 +2,9 @@
 package io.virtcontainers;
 
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 
-/** Where a container's root file system comes from. The source is never written to. */
+/** Where a container's root file system comes from. */
 public sealed interface RootFs {
 
     /**
@@ -23,11 +24,48 @@ public sealed interface RootFs {
      */
     record Image(Path path) implements RootFs {}
 
+    /**
+     * A directory of the host, live: what the container writes is in the directory at once. Needs a sandbox with {@link
+     * SharedFs#VIRTIO_FS}. Nothing is packed or copied, which suits a directory that an engine has mounted for one container.
+     *
+     * @param path an existing directory
+     */
+    record Shared(Path path) implements RootFs {}
+
+    /**
+     * A disk of the container's own: what the container writes is on it and stays there, unless {@link
+     * ContainerConfig#readOnlyRootfs}. A disk that is written can belong to one container only; QEMU's lock on the file sees
+     * to that.
+     *
+     * @param path a disk image, or a block device of the host
+     * @param format of the image
+     * @param fileSystem its file system, one that the guest's kernel has: {@code ext4}; it fills the disk, without partitions
+     */
+    record Disk(Path path, DiskFormat format, String fileSystem) implements RootFs {
+        private static final Pattern FILE_SYSTEM = Pattern.compile("[a-z0-9_]{1,32}");
+
+        public Disk {
+            if (!FILE_SYSTEM.matcher(fileSystem).matches()) {
+                throw new InvalidConfigException(
+                        "file system of a disk", '"' + fileSystem + '"', "must be a name such as ext4");
+            }
+        }
+    }
+
     static RootFs directory(Path path) {
         return new Directory(path);
     }
 
     static RootFs image(Path path) {
         return new Image(path);
+    }
+
+    static RootFs shared(Path path) {
+        return new Shared(path);
+    }
+
+    /** A raw disk image or a block device. */
+    static RootFs disk(Path path, String fileSystem) {
+        return new Disk(path, DiskFormat.RAW, fileSystem);
     }
 }

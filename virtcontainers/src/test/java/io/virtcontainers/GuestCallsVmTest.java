@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.virtcontainers.spi.Agent;
+import io.virtcontainers.spi.ContainerRoot;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestDevice;
 import io.virtcontainers.spi.GuestSandbox;
@@ -314,7 +315,8 @@ class GuestCallsVmTest {
     private String output(ContainerConfig config, List<GuestStorage> storages, List<GuestDevice> devices)
             throws IOException {
         String disk = "root-" + config.id();
-        agent.createContainer(config, session.plugRootfs(disk), storages, List.of(), devices, soon());
+        ContainerRoot root = ContainerRoot.layered(config.id(), "blk", session.plugRootfs(disk));
+        agent.createContainer(config, root, storages, List.of(), devices, soon());
         agent.startContainer(config.id(), soon());
         GuestProcess init = agent.process(config.id(), config.id(), false);
         String text = new String(init.stdout().readAllBytes(), UTF_8);

@@ -92,7 +92,8 @@ final class GuestDisks {
         return image;
     }
 
-    private static void run(String... command) throws IOException {
+    /** Runs a program of the host; gives back what it wrote. */
+    static String run(String... command) throws IOException {
         List<String> line = new ArrayList<>();
         Collections.addAll(line, command);
         Process process = new ProcessBuilder(line).redirectErrorStream(true).start();
@@ -101,6 +102,7 @@ final class GuestDisks {
             if (!process.waitFor(60, TimeUnit.SECONDS) || process.exitValue() != 0) {
                 throw new AssertionError(line + ": " + output);
             }
+            return output;
         } catch (InterruptedException e) {
             throw new AssertionError(e);
         }

@@ -57,9 +57,9 @@ public interface Agent extends AutoCloseable {
     void destroySandbox(Deadline deadline);
 
     /**
-     * Creates a container whose root file system is on a disk with EROFS, under an overlay in memory (CreateContainer).
+     * Creates a container (CreateContainer).
      *
-     * @param rootfsDevice what {@link VirtualMachine#addDevice} returned for the disk
+     * @param root its root file system
      * @param storages further mounts, made before it and unmounted after its removal; its specification binds them
      * @param mounts what it sees besides what its specification says, after that
      * @param devices disks that it gets as devices
@@ -67,15 +67,20 @@ public interface Agent extends AutoCloseable {
      */
     void createContainer(
             ContainerConfig container,
-            String rootfsDevice,
+            ContainerRoot root,
             List<GuestStorage> storages,
             List<GuestMount> mounts,
             List<GuestDevice> devices,
             Deadline deadline);
 
-    /** A container without further storages, mounts and devices. */
+    /**
+     * A container on a disk with EROFS, without further storages, mounts and devices.
+     *
+     * @param rootfsDevice the PCI slots that {@link VirtualMachine#addDevice} returned for the disk
+     */
     default void createContainer(ContainerConfig container, String rootfsDevice, Deadline deadline) {
-        createContainer(container, rootfsDevice, List.of(), List.of(), List.of(), deadline);
+        ContainerRoot root = ContainerRoot.layered(container.id(), "blk", rootfsDevice);
+        createContainer(container, root, List.of(), List.of(), List.of(), deadline);
     }
 
     /** Lets the init process run (StartContainer). */

@@ -2,6 +2,7 @@
 package io.virtcontainers.spi;
 
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.UnsupportedException;
 import java.nio.file.Path;
 
@@ -34,10 +35,12 @@ public interface Hypervisor extends AutoCloseable {
      * that would hinder other processes.
      *
      * @param directory the sandbox's directory, as in {@link VmConfig#directory}
+     * @param settings with which it was launched
      * @param process the hypervisor's process, as {@link VirtualMachine#process} gave it
      * @throws io.virtcontainers.VmDiedException if that process is dead
      */
-    VirtualMachine attach(String sandboxId, Path directory, HostProcess process, Deadline deadline);
+    VirtualMachine attach(
+            String sandboxId, Path directory, HypervisorConfig settings, HostProcess process, Deadline deadline);
 
     /**
      * Ends whatever runs for the sandbox in this directory, identified beyond doubt (never by a bare pid). Does not delete

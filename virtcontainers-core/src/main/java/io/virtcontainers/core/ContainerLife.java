@@ -21,8 +21,8 @@ import io.virtcontainers.core.state.Held;
 import io.virtcontainers.core.state.Pending;
 import io.virtcontainers.core.state.SandboxRecord;
 import io.virtcontainers.spi.Agent;
+import io.virtcontainers.spi.ContainerRoot;
 import io.virtcontainers.spi.Deadline;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -197,14 +197,16 @@ final class ContainerLife {
     // Acquire and release
 
     private void acquire(
-            ContainerConfig config, String incarnation, Path disk, ContainerMounts mounts, Deadline deadline) {
-        String address = sandbox.step(
-                "device.attach",
-                () -> sandbox.machine().addDevice(new Device.Block(config.id(), disk, /* readOnly= */ true), deadline));
+            ContainerConfig config,
+            String incarnation,
+            RootFileSystem rootfs,
+            ContainerMounts mounts,
+            Deadline deadline) {
+        ContainerRoot root = sandbox.step("device.attach", () -> rootfs.acquire(sandbox.machine(), deadline));
         sandbox.step("container.create", () -> {
             Agent agent = sandbox.agent(deadline);
             mounts.acquire(sandbox.machine(), agent, deadline);
-            agent.createContainer(config, address, mounts.storages(), mounts.mounts(), List.of(), deadline);
+            agent.createContainer(config, root, mounts.storages(), mounts.mounts(), List.of(), deadline);
             return null;
         });
         GuestProcess unused = sandbox.handle(config.id()).watch(incarnation, config, sandbox.agent(deadline));
@@ -246,7 +248,7 @@ final class ContainerLife {
     Container create(ContainerConfig config) {
         String id = config.id();
         sandbox.requireUsable("create container " + id);
-        Path disk = image(config);
+        RootFileSystem rootfs = rootfs(config);
         ContainerMounts mounts = mounts(config);
         return sandbox.locked("create container " + id, SandboxLife.PATIENCE, () -> {
             requireRunningSandbox("create container " + id);
@@ -255,7 +257,7 @@ final class ContainerLife {
             sandbox.save(holding(record().begin(Pending.Operation.CREATE_CONTAINER, id), id, mounts), "create");
             String incarnation = newIncarnation();
             try {
-                acquire(config, incarnation, disk, mounts, Deadline.after(SandboxLife.REQUEST));
+                acquire(config, incarnation, rootfs, mounts, Deadline.after(SandboxLife.REQUEST));
                 sandbox.save(
                         record().container(ContainerRecord.created(config, incarnation, Instant.now()))
                                 .endAll(id),
@@ -293,10 +295,14 @@ final class ContainerLife {
                                 sandbox.phases()));
     }
 
-    private Path image(ContainerConfig config) {
+    private RootFileSystem rootfs(ContainerConfig config) {
         return sandbox.step(
                 "rootfs.image",
-                () -> RootFsImages.of(config.rootfs(), sandbox.backends().images(), sandbox.phases()));
+                () -> RootFileSystem.prepare(
+                        config,
+                        record().config().hypervisor(),
+                        sandbox.backends().images(),
+                        sandbox.phases()));
     }
 
     private void requireFree(String id) {
@@ -314,8 +320,8 @@ final class ContainerLife {
         SandboxRecord before = sandbox.requireUsable("start container " + id);
         ContainerRecord known = before.container(id).orElseThrow(() -> sandbox.noContainer(before, id));
         // Packing takes long, and is needed for a restart only: not under the lock.
-        Optional<Path> disk =
-                effectiveState(before, known) == State.STOPPED ? Optional.of(image(known.config())) : Optional.empty();
+        Optional<RootFileSystem> prepared =
+                effectiveState(before, known) == State.STOPPED ? Optional.of(rootfs(known.config())) : Optional.empty();
         sandbox.locked("start container " + id, () -> {
             requireRunningSandbox("start container " + id);
             ContainerRecord container = required(id);
@@ -329,10 +335,10 @@ final class ContainerLife {
                 if (again) {
                     release(id, deadline);
                     // Stopped since the look: then its image is in the cache, since its creation.
-                    Path image = disk.orElseGet(() -> image(container.config()));
+                    RootFileSystem rootfs = prepared.orElseGet(() -> rootfs(container.config()));
                     ContainerMounts mounts = mounts(container.config());
                     sandbox.save(holding(record(), id, mounts), "start");
-                    acquire(container.config(), incarnation, image, mounts, deadline);
+                    acquire(container.config(), incarnation, rootfs, mounts, deadline);
                 }
                 sandbox.step("container.start", () -> {
                     sandbox.agent(deadline).startContainer(id, deadline);

@@ -41,6 +41,7 @@ final class ContainerMounts {
     private static final int HASH_BYTES = 10;
 
     private final ContainerConfig config;
+    private final String driver;
 
     /** The disks of those mounts that are directories, by the number of the mount. */
     private final TreeMap<Integer, Path> disks = new TreeMap<>();
@@ -51,13 +52,14 @@ final class ContainerMounts {
     private final List<GuestStorage> storages = new ArrayList<>();
     private final List<GuestMount> mounts = new ArrayList<>();
 
-    private ContainerMounts(ContainerConfig config) {
+    private ContainerMounts(ContainerConfig config, String driver) {
         this.config = config;
+        this.driver = driver;
     }
 
     /** Of a container that has none. */
     static ContainerMounts none(ContainerConfig config) {
-        return new ContainerMounts(config);
+        return new ContainerMounts(config, "");
     }
 
     /**
@@ -67,7 +69,7 @@ final class ContainerMounts {
      */
     static ContainerMounts prepare(
             ContainerConfig config, HypervisorConfig hypervisor, GuestImages images, Phases phases) {
-        ContainerMounts prepared = new ContainerMounts(config);
+        ContainerMounts prepared = new ContainerMounts(config, RootFileSystem.driver(hypervisor));
         for (int i = 0; i < config.mounts().size(); i++) {
             if (config.mounts().get(i) instanceof Mount.Shared shared) {
                 prepared.share(i, shared, hypervisor);
@@ -86,11 +88,7 @@ final class ContainerMounts {
     }
 
     private void share(int number, Mount.Shared shared, HypervisorConfig hypervisor) {
-        if (hypervisor.sharedFs().type() != SharedFs.VIRTIO_FS) {
-            throw new UnsupportedException(
-                    "the mount on " + shared.destination() + " is live, but the sandbox has sharedFs "
-                            + hypervisor.sharedFs().type() + ": create the sandbox with VIRTIO_FS, or use Mount.Bind");
-        }
+        requireShared(hypervisor, "the mount on " + shared.destination());
         if (!Files.isDirectory(shared.source()) && !Files.isRegularFile(shared.source())) {
             throw new InvalidConfigException(
                     "source of the mount on " + shared.destination(),
@@ -98,6 +96,19 @@ final class ContainerMounts {
                     "is no file or directory");
         }
         shares.add(number);
+    }
+
+    /** @throws UnsupportedException unless the sandbox shares files of the host live */
+    static void requireShared(HypervisorConfig hypervisor, String what) {
+        if (hypervisor.sharedFs().type() == SharedFs.NONE) {
+            throw new UnsupportedException(what + " is live, but the sandbox has sharedFs NONE:"
+                    + " create the sandbox with VIRTIO_FS, or give a copy (Mount.Bind, RootFs.directory)");
+        }
+    }
+
+    /** Where the guest finds what the machine shares under this name. */
+    static GuestPath shared(String name) {
+        return GUEST_SHARE.resolve(name);
     }
 
     /** What the guest mounts once for all containers. */
@@ -147,7 +158,7 @@ final class ContainerMounts {
             } else if (mount instanceof Mount.Shared shared) {
                 String name = machine.addDevice(
                         new Device.Shared(deviceId(config.id(), i), shared.source(), shared.readOnly()), deadline);
-                mounts.add(bind(shared.destination(), GUEST_SHARE.resolve(name), shared.readOnly()));
+                mounts.add(bind(shared.destination(), shared(name), shared.readOnly()));
             } else if (mount instanceof Mount.Bind bind) {
                 Path disk = disks.get(i);
                 GuestPath source = disk == null
@@ -173,7 +184,7 @@ final class ContainerMounts {
         String address = machine.addDevice(
                 new Device.Block(deviceId(config.id(), number), disk, /* readOnly= */ true), deadline);
         GuestPath lower = place.resolve("lower");
-        storages.add(new GuestStorage("blk", address, "erofs", List.of("ro"), lower));
+        storages.add(new GuestStorage(driver, address, "erofs", List.of("ro"), lower));
         if (bind.readOnly()) {
             return lower;
         }

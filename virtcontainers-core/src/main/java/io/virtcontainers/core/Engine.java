@@ -287,7 +287,9 @@ public final class Engine implements VirtContainers {
 
     @Override
     public RootFs prepare(RootFs rootfs) {
-        return RootFs.image(RootFsImages.of(rootfs, backends.images(), new PhaseRecorder("prepare")));
+        return rootfs instanceof RootFs.Directory || rootfs instanceof RootFs.Image
+                ? RootFs.image(RootFileSystem.image(rootfs, backends.images(), new PhaseRecorder("prepare")))
+                : rootfs;
     }
 
     @Override

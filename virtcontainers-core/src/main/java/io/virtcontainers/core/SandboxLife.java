@@ -502,8 +502,8 @@ final class SandboxLife {
         }
         HostProcess process = record().vmm()
                 .orElseThrow(() -> new VmDiedException("the virtual machine of sandbox " + id() + " is gone"));
-        VirtualMachine machine =
-                backends.hypervisor().attach(id(), place.vmDirectory(), process, Deadline.after(ATTACH));
+        VirtualMachine machine = backends.hypervisor()
+                .attach(id(), place.vmDirectory(), record().config().hypervisor(), process, Deadline.after(ATTACH));
         if (end.isTold()) {
             end = new MachineEnd();
         }

@@ -17,6 +17,7 @@ import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.spi.Agent;
+import io.virtcontainers.spi.ContainerRoot;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.GuestDetails;
@@ -192,12 +193,12 @@ public final class FakeAgent implements Agent {
     @Override
     public void createContainer(
             ContainerConfig container,
-            String rootfsDevice,
+            ContainerRoot root,
             List<GuestStorage> storages,
             List<GuestMount> mounts,
             List<GuestDevice> devices,
             Deadline deadline) {
-        run("createContainer", deadline, () -> guest.create(container, rootfsDevice, program(container.process())));
+        run("createContainer", deadline, () -> guest.create(container, root, program(container.process())));
     }
 
     private FakeProgram program(ProcessConfig process) {

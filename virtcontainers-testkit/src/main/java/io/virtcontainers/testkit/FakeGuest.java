@@ -6,8 +6,10 @@ import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.NotFoundException;
+import io.virtcontainers.spi.ContainerRoot;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestSandbox;
+import io.virtcontainers.spi.GuestStorage;
 import java.io.InterruptedIOException;
 import java.util.HashMap;
 import java.util.List;
@@ -163,12 +165,14 @@ final class FakeGuest {
         return List.copyOf(containers.keySet());
     }
 
-    synchronized void create(ContainerConfig config, String rootfsDevice, FakeProgram program) {
+    synchronized void create(ContainerConfig config, ContainerRoot root, FakeProgram program) {
         if (sandbox == null) {
             throw new AgentException("FAILED_PRECONDITION: no sandbox");
         }
-        if (!hasDisk.test(rootfsDevice)) {
-            throw new AgentException("there is no disk at " + rootfsDevice);
+        for (GuestStorage storage : root.storages()) {
+            if (storage.driver().equals("blk") && !hasDisk.test(storage.source())) {
+                throw new AgentException("there is no disk at " + storage.source());
+            }
         }
         if (containers.containsKey(config.id())) {
             throw new AlreadyExistsException("container " + config.id() + " exists");

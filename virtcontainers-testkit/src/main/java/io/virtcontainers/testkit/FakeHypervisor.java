@@ -2,6 +2,7 @@
 package io.virtcontainers.testkit;
 
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
@@ -50,7 +51,8 @@ public final class FakeHypervisor implements Hypervisor {
     }
 
     @Override
-    public VirtualMachine attach(String sandboxId, Path directory, HostProcess process, Deadline deadline) {
+    public VirtualMachine attach(
+            String sandboxId, Path directory, HypervisorConfig settings, HostProcess process, Deadline deadline) {
         return faults.runBounded("attach", deadline, new CompletableFuture<>(), () -> {
             FakeMachine machine =
                     FakeMachine.in(directory).orElseThrow(() -> new VmDiedException("no machine runs in " + directory));

@@ -8,6 +8,7 @@ import io.virtcontainers.CancelledException;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.Device;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
@@ -115,7 +116,8 @@ public abstract class HypervisorTck {
     }
 
     private VirtualMachine attach(VirtualMachine machine) {
-        return another().attach(config(directory, true).sandboxId(), directory, machine.process(), soon());
+        VmConfig config = config(directory, true);
+        return another().attach(config.sandboxId(), directory, config.settings(), machine.process(), soon());
     }
 
     private void assertEnded(VirtualMachine machine) {
@@ -486,7 +488,7 @@ public abstract class HypervisorTck {
         Process stranger = new ProcessBuilder("sleep", "1000").start();
         try {
             HostProcess process = HostProcess.of(stranger.pid());
-            assertThatThrownBy(() -> another().attach("demo", directory, process, soon()))
+            assertThatThrownBy(() -> another().attach("demo", directory, HypervisorConfig.defaults(), process, soon()))
                     .isInstanceOf(HypervisorException.class);
             assertThat(stranger.isAlive()).isTrue();
             assertRuns(machine);

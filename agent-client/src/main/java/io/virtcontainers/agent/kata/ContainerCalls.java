@@ -17,6 +17,7 @@ import io.virtcontainers.agent.kata.protocol.SignalProcessRequest;
 import io.virtcontainers.agent.kata.protocol.StartContainerRequest;
 import io.virtcontainers.agent.kata.protocol.StatsContainerRequest;
 import io.virtcontainers.agent.kata.protocol.UpdateContainerRequest;
+import io.virtcontainers.spi.ContainerRoot;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestDevice;
 import io.virtcontainers.spi.GuestMount;
@@ -31,13 +32,13 @@ record ContainerCalls(AgentConnection connection) {
 
     void create(
             ContainerConfig container,
-            String rootfsDevice,
+            ContainerRoot root,
             List<GuestStorage> storages,
             List<GuestMount> mounts,
             List<GuestDevice> devices,
             Deadline deadline) {
         var method = AgentServiceGrpc.getCreateContainerMethod();
-        var request = ContainerRequests.create(container, rootfsDevice).toBuilder();
+        var request = ContainerRequests.create(container, root).toBuilder();
         storages.forEach(storage -> request.addStorages(SandboxMessages.write(storage)));
         mounts.forEach(mount -> request.getOCIBuilder().addMounts(SandboxMessages.write(mount)));
         devices.forEach(device -> request.addDevices(SandboxMessages.write(device)));

@@ -18,6 +18,7 @@ import io.virtcontainers.agent.kata.protocol.CheckRequest;
 import io.virtcontainers.agent.kata.protocol.DestroySandboxRequest;
 import io.virtcontainers.agent.kata.protocol.HealthGrpc;
 import io.virtcontainers.spi.Agent;
+import io.virtcontainers.spi.ContainerRoot;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestDetails;
 import io.virtcontainers.spi.GuestDevice;
@@ -88,12 +89,12 @@ final class KataAgent implements Agent {
     @Override
     public void createContainer(
             ContainerConfig container,
-            String rootfsDevice,
+            ContainerRoot root,
             List<GuestStorage> storages,
             List<GuestMount> mounts,
             List<GuestDevice> devices,
             Deadline deadline) {
-        containers.create(container, rootfsDevice, storages, mounts, devices, deadline);
+        containers.create(container, root, storages, mounts, devices, deadline);
     }
 
     @Override

@@ -31,6 +31,7 @@ import io.virtcontainers.agent.kata.protocol.CreateSandboxRequest;
 import io.virtcontainers.agent.kata.protocol.ExecProcessRequest;
 import io.virtcontainers.agent.kata.protocol.SignalProcessRequest;
 import io.virtcontainers.agent.kata.protocol.TtyWinResizeRequest;
+import io.virtcontainers.spi.ContainerRoot;
 import io.virtcontainers.spi.Deadline;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -82,7 +83,7 @@ class KataAgentTest {
     void createsAContainerWithItsStoragesAndSpec() {
         AtomicReference<CreateContainerRequest> seen = record(AgentServiceGrpc.getCreateContainerMethod());
         f.agent.createContainer(WEB, "02/1e", Fixture.soon());
-        assertThat(seen.get()).isEqualTo(ContainerRequests.create(WEB, "02/1e"));
+        assertThat(seen.get()).isEqualTo(ContainerRequests.create(WEB, ContainerRoot.layered("web", "blk", "02/1e")));
     }
 
     @Test

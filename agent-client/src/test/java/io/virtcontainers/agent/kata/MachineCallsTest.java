@@ -25,6 +25,7 @@ import io.virtcontainers.agent.kata.protocol.OnlineCPUMemRequest;
 import io.virtcontainers.agent.kata.protocol.ReseedRandomDevRequest;
 import io.virtcontainers.agent.kata.protocol.SetGuestDateTimeRequest;
 import io.virtcontainers.agent.kata.protocol.Storage;
+import io.virtcontainers.spi.ContainerRoot;
 import io.virtcontainers.spi.GuestDetails;
 import io.virtcontainers.spi.GuestDevice;
 import io.virtcontainers.spi.GuestSandbox;
@@ -112,12 +113,13 @@ class MachineCallsTest {
                 .command("true")
                 .build();
         GuestDevice device = new GuestDevice("blk", "02/02", "", GuestPath.of("/dev/xda"));
-        f.agent.createContainer(container, "02/1e", List.of(STORAGE), List.of(), List.of(device), Fixture.soon());
+        ContainerRoot root = ContainerRoot.layered("web", "blk", "02/1e");
+        f.agent.createContainer(container, root, List.of(STORAGE), List.of(), List.of(device), Fixture.soon());
         CreateContainerRequest request = seen.get();
         assertThat(request.getStoragesList())
                 .hasSize(3)
                 .endsWith(STORAGE_MESSAGE)
-                .startsWith(ContainerRequests.create(container, "02/1e").getStorages(0));
+                .startsWith(ContainerRequests.create(container, root).getStorages(0));
         assertThat(request.getDevicesList())
                 .containsExactly(Device.newBuilder()
                         .setType("blk")

@@ -22,6 +22,7 @@ import io.virtcontainers.agent.kata.protocol.LinuxResources;
 import io.virtcontainers.agent.kata.protocol.POSIXRlimit;
 import io.virtcontainers.agent.kata.protocol.Process;
 import io.virtcontainers.agent.kata.protocol.Spec;
+import io.virtcontainers.spi.ContainerRoot;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -39,7 +40,8 @@ class OciSpecsTest {
                         .workingDirectory("/srv")
                         .build())
                 .build();
-        CreateContainerRequest request = ContainerRequests.create(container, "02/1e");
+        CreateContainerRequest request =
+                ContainerRequests.create(container, ContainerRoot.layered(container.id(), "blk", "02/1e"));
         CreateContainerRequest golden;
         try (InputStream in = OciSpecsTest.class.getResourceAsStream("/create-container.golden")) {
             golden = TextFormat.parse(

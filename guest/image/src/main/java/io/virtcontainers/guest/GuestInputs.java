@@ -35,7 +35,8 @@ final class GuestInputs {
             "scsi", List.of("virtio_scsi", "sd_mod"),
             "nvdimm", List.of("nfit", "nd_pmem", "virtio_pmem"),
             "virtio-fs", List.of("virtiofs"),
-            "9p", List.of("9pnet_virtio", "9p")));
+            "9p", List.of("9pnet_virtio", "9p"),
+            "ext4", List.of("ext4")));
 
     private final Host host;
     private final Instant lookedAt;

@@ -14,6 +14,9 @@ import java.util.concurrent.ThreadLocalRandom;
  * process that attaches needs no other record of them. Both kinds sit behind the bridge, see {@link QemuCommandLine}.
  */
 sealed interface AgentDevices {
+    /** What ports are plugged into, where the agent's channel is virtio-serial. */
+    String SERIAL_BUS = "serial0.0";
+
     /** The arguments that QEMU needs for them. */
     List<String> arguments(VmConfig config);
 

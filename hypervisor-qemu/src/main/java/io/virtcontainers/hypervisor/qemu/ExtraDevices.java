@@ -23,6 +23,13 @@ final class ExtraDevices {
         if (machine.ioThreads()) {
             line.addAll(List.of("-object", "iothread,id=" + IO_THREAD));
         }
+        if (Disks.isScsi(config.settings())) {
+            List<String> properties = new ArrayList<>(List.of("id=" + Disks.CONTROLLER));
+            if (machine.ioThreads()) {
+                properties.add("iothread=" + IO_THREAD);
+            }
+            line.addAll(List.of("-device", VirtioDevice.of(machine, "virtio-scsi", properties.toArray(String[]::new))));
+        }
         config.image().disk().ifPresent(disk -> line.addAll(rootDisk(machine, disk)));
         machine.entropySource()
                 .ifPresent(source -> line.addAll(List.of(

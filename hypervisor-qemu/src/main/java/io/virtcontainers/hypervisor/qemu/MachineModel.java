@@ -2,8 +2,6 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.MachineType;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 
 /** What differs between QEMU's machines. */
@@ -30,15 +28,6 @@ enum MachineModel {
 
     static MachineModel of(MachineType type) {
         return valueOf(type.name());
-    }
-
-    /** @param commandLine of a QEMU that {@link QemuCommandLine} made */
-    static MachineModel of(List<String> commandLine) {
-        String machine = commandLine.get(commandLine.indexOf("-M") + 1).split(",", 2)[0];
-        return Arrays.stream(values())
-                .filter(model -> model.name.equals(machine))
-                .findFirst()
-                .orElse(Q35);
     }
 
     /** Of {@code -M}: the name, and what it is to be without. */

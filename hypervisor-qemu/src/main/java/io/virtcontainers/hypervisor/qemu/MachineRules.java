@@ -31,6 +31,7 @@ final class MachineRules {
         refuse(machine, machine.pcieRootPorts() > 0 && !model.isPcie(), "PCIe root ports", "use Q35");
         refuse(machine, machine.bridges() > 1 && !model.hasPci(), "PCI bridges", "use Q35 or PC");
         refuse(machine, !machine.pflash().isEmpty() && !model.hasPci(), "flash memory", "use Q35 or PC");
+        refuse(machine, Disks.isScsi(config.settings()) && !model.hasPci(), "virtio-scsi disks", "use Q35 or PC");
         boolean nvdimm = config.image().disk().filter(disk -> disk.nvdimm()).isPresent();
         refuse(machine, nvdimm && !model.hasPci(), "nvdimm", "use GuestRoot.image, a virtio disk");
         if (machine.maxVcpus() > 0 && machine.maxVcpus() < config.vcpus()) {

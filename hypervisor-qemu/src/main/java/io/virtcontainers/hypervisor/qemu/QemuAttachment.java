@@ -3,6 +3,7 @@ package io.virtcontainers.hypervisor.qemu;
 
 import io.netty.channel.EventLoop;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
 import java.nio.file.Files;
@@ -19,7 +20,7 @@ final class QemuAttachment {
     }
 
     /** @throws VmDiedException if the process is dead, or is not the QEMU of this directory */
-    QemuMachine attach(String sandboxId, SandboxFiles files, HostProcess identity) {
+    QemuMachine attach(String sandboxId, SandboxFiles files, HypervisorConfig settings, HostProcess identity) {
         ManagedProcess process = launcher.watch(identity.pid()).orElseThrow(() -> died(sandboxId, identity));
         try {
             // After the watch has begun: what is asked now is about the process that is watched.
@@ -41,7 +42,7 @@ final class QemuAttachment {
                     VirtioFsDaemon.find(launcher, files),
                     control,
                     files,
-                    MachineModel.of(commandLine),
+                    settings,
                     agent,
                     true,
                     loop);

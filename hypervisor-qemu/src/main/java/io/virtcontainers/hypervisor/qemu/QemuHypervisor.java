@@ -8,6 +8,7 @@ import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.virtcontainers.AgentChannel;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.Hypervisor;
@@ -149,9 +150,10 @@ final class QemuHypervisor implements Hypervisor {
     }
 
     @Override
-    public VirtualMachine attach(String sandboxId, Path directory, HostProcess process, Deadline deadline) {
+    public VirtualMachine attach(
+            String sandboxId, Path directory, HypervisorConfig settings, HostProcess process, Deadline deadline) {
         requireOpen("attach to sandbox " + sandboxId);
-        return attachment.attach(sandboxId, new SandboxFiles(directory), process);
+        return attachment.attach(sandboxId, new SandboxFiles(directory), settings, process);
     }
 
     @Override

@@ -72,7 +72,7 @@ final class QemuLaunch {
                         daemon,
                         sockets,
                         files,
-                        MachineModel.of(commandLine),
+                        config.settings(),
                         agent,
                         config.detached(),
                         loop);

@@ -5,6 +5,7 @@ import io.netty.channel.EventLoop;
 import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.UnsupportedException;
@@ -45,11 +46,11 @@ final class QemuMachine implements VirtualMachine {
     private final Optional<VirtioFsDaemon> shares;
     private final Link link;
     private final SandboxFiles files;
-    private final MachineModel model;
+    private final HypervisorConfig settings;
     private final AgentAccess agent;
     private final boolean detached;
     private final EventLoop loop;
-    private final Disks disks;
+    private final PluggedDevices devices;
     private final Set<String> plugged = ConcurrentHashMap.newKeySet();
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private volatile boolean stopRequested;
@@ -64,7 +65,7 @@ final class QemuMachine implements VirtualMachine {
             Optional<VirtioFsDaemon> shares,
             Link link,
             SandboxFiles files,
-            MachineModel model,
+            HypervisorConfig settings,
             AgentAccess agent,
             boolean detached,
             EventLoop loop) {
@@ -74,11 +75,11 @@ final class QemuMachine implements VirtualMachine {
         this.shares = shares;
         this.link = link;
         this.files = files;
-        this.model = model;
+        this.settings = settings;
         this.agent = agent;
         this.detached = detached;
         this.loop = loop;
-        this.disks = new Disks(link);
+        this.devices = new PluggedDevices(link);
         shares.ifPresent(daemon -> {
             var unusedFailure = daemon.ending().thenAccept(this::sharesEnded);
         });
@@ -142,9 +143,7 @@ final class QemuMachine implements VirtualMachine {
 
     @Override
     public String addDevice(Device device, Deadline deadline) {
-        if (!model.hasPci()) {
-            throw new UnsupportedException("a machine " + model + " takes no devices while it runs: use Q35");
-        }
+        requireHotplug("takes no devices while it runs");
         if (device instanceof Device.Shared shared) {
             return shares.orElseThrow(() -> new UnsupportedException("sandbox " + sandboxId + " shares no files: "
                             + "create it with HypervisorConfig.sharedFs VIRTIO_FS"))
@@ -153,10 +152,18 @@ final class QemuMachine implements VirtualMachine {
         plugged.add(device.id());
         Device.Block disk = (Device.Block) device;
         if (!Files.exists(files.filesSocket())) {
-            return disks.add(disk.id(), disk.image(), disk.readOnly(), deadline);
+            return devices.add(Disks.plug(disk, disk.image(), settings), deadline);
         }
         try (FileSender sender = FileSender.connect(files.filesSocket(), deadline)) {
-            return disks.add(disk.id(), sender.send(disk.image(), disk.readOnly()), disk.readOnly(), deadline);
+            Path opened = sender.send(disk.image(), disk.readOnly());
+            return devices.add(Disks.plug(disk, opened, settings), deadline);
+        }
+    }
+
+    private void requireHotplug(String otherwise) {
+        if (!MachineModel.of(settings.machine().type()).hasPci()) {
+            throw new UnsupportedException(
+                    "a machine " + settings.machine().type() + " " + otherwise + ": use Q35 or PC");
         }
     }
 
@@ -166,7 +173,7 @@ final class QemuMachine implements VirtualMachine {
             shares.get().remove(id, deadline);
             return;
         }
-        disks.remove(id, deadline);
+        devices.remove(id, deadline);
         plugged.remove(id);
     }
 
@@ -177,9 +184,7 @@ final class QemuMachine implements VirtualMachine {
 
     @Override
     public MachineSize resize(int vcpus, MemorySize memory, Deadline deadline) {
-        if (!model.hasPci()) {
-            throw new UnsupportedException("a machine MICROVM cannot be resized: use Q35 or PC");
-        }
+        requireHotplug("cannot be resized");
         return link.call(deadline, qmp -> new Resizing(qmp, deadline).resize(vcpus, memory));
     }
 
@@ -221,7 +226,7 @@ final class QemuMachine implements VirtualMachine {
 
     private String diskOf(String node) {
         return plugged.stream()
-                .filter(id -> new DiskNames(id).node().equals(node))
+                .filter(id -> new DeviceNames(id).host().equals(node))
                 .findFirst()
                 .orElse(node);
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
-import io.virtcontainers.BlockConfig;
 import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.SharedFs;
@@ -19,7 +18,6 @@ final class UnsupportedSettings {
         GuestMemoryConfig memory = settings.memory();
         refuse(memory.virtioMem(), "memory virtioMem", true);
         refuse(memory.balloon(), "memory balloon", true);
-        refuse(!settings.block().equals(BlockConfig.defaults()), "block", settings.block());
         SharedFsConfig share = settings.sharedFs();
         refuse(share.type() == SharedFs.VIRTIO_9P, "sharedFs", share.type());
         boolean virtioFs = share.type() == SharedFs.VIRTIO_FS;

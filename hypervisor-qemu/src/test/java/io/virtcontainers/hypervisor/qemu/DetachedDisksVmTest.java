@@ -11,6 +11,7 @@ import io.netty.channel.EventLoopGroup;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.virtcontainers.Device;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.VirtualMachine;
 import java.io.IOException;
@@ -48,7 +49,7 @@ class DetachedDisksVmTest {
         other = new QemuHypervisor(shared);
         disk = Files.write(directory.resolve("disk"), new byte[1 << 20]);
         launched = owner.launch(TestGuest.config(directory, TestGuest.image(shared), "", true), NO_PHASES, seconds(20));
-        attached = other.attach("demo", directory, launched.process(), seconds(5));
+        attached = other.attach("demo", directory, HypervisorConfig.defaults(), launched.process(), seconds(5));
         awaitConsole(launched, "GUEST READY");
     }
 
@@ -93,9 +94,9 @@ class DetachedDisksVmTest {
 
     @Test
     void whatACallCutShortLeftIsRemovedByTheNext() {
-        DiskNames names = new DiskNames("cut");
+        DeviceNames names = new DeviceNames("cut");
         Map<String, ?> node =
-                Map.of("driver", "file", "node-name", names.node(), "filename", disk.toString(), "read-only", true);
+                Map.of("driver", "file", "node-name", names.host(), "filename", disk.toString(), "read-only", true);
         execute("blockdev-add", node);
         assertThatThrownBy(() -> launched.addDevice(new Device.Block("cut", disk, true), seconds(5)))
                 .isInstanceOf(HypervisorException.class)
@@ -105,7 +106,7 @@ class DetachedDisksVmTest {
         assertThat(launched.addDevice(new Device.Block("cut", disk, true), seconds(5)))
                 .isEqualTo("02/01");
         awaitConsole(launched, "01:01.0=vda.");
-        execute("device_del", Map.of("id", names.device(1)));
+        execute("device_del", Map.of("id", names.device(Plug.Bus.PCI, 1)));
         attached.removeDevice("cut", seconds(20));
         awaitConsole(launched, "DISKS:.");
         attached.removeDevice("cut", seconds(5));

@@ -17,6 +17,7 @@ import io.netty.channel.nio.NioIoHandler;
 import io.virtcontainers.DeadlineExceededException;
 import io.virtcontainers.Device;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
@@ -78,7 +79,7 @@ class DetachedMachineVmTest {
     }
 
     private VirtualMachine attach(HostProcess process) {
-        return other.attach("demo", directory, process, seconds(5));
+        return other.attach("demo", directory, HypervisorConfig.defaults(), process, seconds(5));
     }
 
     private static String status(long pid, String field) throws IOException {

@@ -4,6 +4,8 @@ package io.virtcontainers.hypervisor.qemu;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.virtcontainers.BlockConfig;
+import io.virtcontainers.BlockDriver;
 import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.InvalidConfigException;
@@ -76,6 +78,14 @@ class MachineRulesTest {
         assertThatThrownBy(() -> check(settings, image))
                 .isInstanceOf(UnsupportedException.class)
                 .hasMessage("a machine MICROVM cannot have nvdimm: use GuestRoot.image, a virtio disk");
+        HypervisorConfig scsi = HypervisorConfig.builder()
+                .machine(MachineConfig.of(MachineType.MICROVM))
+                .block(new BlockConfig(BlockDriver.VIRTIO_SCSI, false, false))
+                .build();
+        GuestImage initrd = new GuestImage(Path.of("kernel"), Optional.empty(), Optional.empty(), "6.1");
+        assertThatThrownBy(() -> check(scsi, initrd))
+                .isInstanceOf(UnsupportedException.class)
+                .hasMessage("a machine MICROVM cannot have virtio-scsi disks: use Q35 or PC");
     }
 
     @Test

@@ -96,7 +96,7 @@ class QemuMachineVmTest {
         Path disk = Files.write(directory.resolve("disk"), new byte[1 << 20]);
         VirtualMachine machine = launch("");
         awaitConsole(machine, "GUEST READY");
-        for (int slot = Disks.FIRST_SLOT; slot <= Disks.LAST_SLOT; slot++) {
+        for (int slot = Plug.Bus.PCI.first(); slot <= Plug.Bus.PCI.last(); slot++) {
             machine.addDevice(new Device.Block("disk" + slot, disk, true), seconds(5));
         }
         // The 30th disk after vda to vdz.

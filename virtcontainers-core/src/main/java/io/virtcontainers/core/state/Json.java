@@ -48,7 +48,9 @@ final class Json {
     @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
     @JsonSubTypes({
         @JsonSubTypes.Type(value = RootFs.Directory.class, name = "directory"),
-        @JsonSubTypes.Type(value = RootFs.Image.class, name = "image")
+        @JsonSubTypes.Type(value = RootFs.Image.class, name = "image"),
+        @JsonSubTypes.Type(value = RootFs.Shared.class, name = "shared"),
+        @JsonSubTypes.Type(value = RootFs.Disk.class, name = "disk")
     })
     private interface RootFsType {}
 
