@@ -82,7 +82,7 @@ class MachineRulesTest {
                 .machine(MachineConfig.of(MachineType.MICROVM))
                 .block(new BlockConfig(BlockDriver.VIRTIO_SCSI, false, false))
                 .build();
-        GuestImage initrd = new GuestImage(Path.of("kernel"), Optional.empty(), Optional.empty(), "6.1");
+        GuestImage initrd = new GuestImage(Path.of("kernel"), Optional.of(Path.of("initrd")), Optional.empty(), "6.1");
         assertThatThrownBy(() -> check(scsi, initrd))
                 .isInstanceOf(UnsupportedException.class)
                 .hasMessage("a machine MICROVM cannot have virtio-scsi disks: use Q35 or PC");

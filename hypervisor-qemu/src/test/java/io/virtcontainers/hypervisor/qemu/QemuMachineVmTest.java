@@ -141,7 +141,7 @@ class QemuMachineVmTest {
         Deadline deadline = Deadline.after(Duration.ofMillis(100));
         assertThatThrownBy(() -> machine.removeDevice("held", deadline))
                 .isInstanceOf(DeadlineExceededException.class)
-                .hasMessageContaining("release of disk held");
+                .hasMessageContaining("release of device held");
         assertThat(machine.addDevice(new Device.Block("next", disk, true), seconds(5)))
                 .isEqualTo("02/02");
         assertThatThrownBy(() -> machine.addDevice(new Device.Block("held", disk, true), seconds(5)))
