@@ -126,6 +126,17 @@ public interface VirtContainers extends AutoCloseable {
     SandboxStatus status(String id);
 
     /**
+     * The status as the host's facts tell it: as {@link #status(String)}, but the guest is not asked, so {@link
+     * SandboxStatus#guestAnswers} is false, and the end of a process that only the guest knows does not show. That of a
+     * container with a shim ({@link Container#shim}) does. For programs that must be quick: no connection is made.
+     *
+     * @throws NotFoundException if there is none
+     * @throws SandboxBusyException if an operation of another thread or process holds its lock for more than five seconds
+     * @throws DamagedStateException if its state cannot be understood
+     */
+    SandboxStatus hostStatus(String id);
+
+    /**
      * Removes whatever is left of a detached sandbox, in whatever state it is: half created, half deleted, its guest hung,
      * its hypervisor dead, its state damaged (the file is then kept in {@code <state directory>/damaged}). Does nothing if
      * there is nothing.
@@ -142,6 +153,7 @@ public interface VirtContainers extends AutoCloseable {
     final class Builder {
         private @Nullable Path stateDirectory;
         private @Nullable Path cacheDirectory;
+        private boolean sweep = true;
 
         private Builder() {}
 
@@ -165,13 +177,22 @@ public interface VirtContainers extends AutoCloseable {
             return this;
         }
 
+        /**
+         * Whether the opening removes what a crashed process left behind, which looks at every sandbox. A program that runs
+         * for one operation on one sandbox leaves it to others: each operation settles its own sandbox. Default: true
+         */
+        public Builder sweep(boolean all) {
+            sweep = all;
+            return this;
+        }
+
         /** Opens the library; see {@link VirtContainers#open()}. */
         public VirtContainers open() {
             EngineProvider provider = ServiceLoader.load(EngineProvider.class, VirtContainers.class.getClassLoader())
                     .findFirst()
                     .orElseThrow(() -> new HostSetupException(
                             "no engine on the class path: add the artifact io.virtcontainers:virtcontainers"));
-            return provider.open(Optional.ofNullable(stateDirectory), Optional.ofNullable(cacheDirectory));
+            return provider.open(Optional.ofNullable(stateDirectory), Optional.ofNullable(cacheDirectory), sweep);
         }
     }
 }

@@ -77,26 +77,33 @@ public final class UnixConnection implements AutoCloseable {
             long path = arena.string(file.toString());
             int fd = check("open " + file, Native.call("open", path, (readOnly ? 0 : O_RDWR) | O_CLOEXEC, 0));
             try {
-                long data = arena.allocate(bytes.length);
-                Native.MEMORY.putByteArray(data, bytes, 0, bytes.length);
-                long vector = arena.allocate(2 * Long.BYTES);
-                Native.MEMORY.putLong(vector, data);
-                Native.MEMORY.putLong(vector + Long.BYTES, bytes.length);
-                long control = arena.allocate(CMSG_SPACE);
-                Native.MEMORY.putLong(control, CMSG_LENGTH);
-                Native.MEMORY.putInt(control + 8, SOL_SOCKET);
-                Native.MEMORY.putInt(control + 12, SCM_RIGHTS);
-                Native.MEMORY.putInt(control + 16, fd);
-                long message = arena.allocate(MSGHDR_BYTES);
-                Native.MEMORY.putLong(message + 16, vector);
-                Native.MEMORY.putLong(message + 24, 1);
-                Native.MEMORY.putLong(message + 32, control);
-                Native.MEMORY.putLong(message + 40, CMSG_SPACE);
-                if (check("sendmsg", Native.call("sendmsg", socket, message, MSG_NOSIGNAL)) != bytes.length) {
-                    throw new LinuxException("sendmsg: only a part was sent");
-                }
+                send(bytes, fd);
             } finally {
                 Descriptors.close(fd);
+            }
+        }
+    }
+
+    /** Sends bytes together with an open file. */
+    void send(byte[] bytes, int fd) {
+        try (Arena arena = new Arena()) {
+            long data = arena.allocate(bytes.length);
+            Native.MEMORY.putByteArray(data, bytes, 0, bytes.length);
+            long vector = arena.allocate(2 * Long.BYTES);
+            Native.MEMORY.putLong(vector, data);
+            Native.MEMORY.putLong(vector + Long.BYTES, bytes.length);
+            long control = arena.allocate(CMSG_SPACE);
+            Native.MEMORY.putLong(control, CMSG_LENGTH);
+            Native.MEMORY.putInt(control + 8, SOL_SOCKET);
+            Native.MEMORY.putInt(control + 12, SCM_RIGHTS);
+            Native.MEMORY.putInt(control + 16, fd);
+            long message = arena.allocate(MSGHDR_BYTES);
+            Native.MEMORY.putLong(message + 16, vector);
+            Native.MEMORY.putLong(message + 24, 1);
+            Native.MEMORY.putLong(message + 32, control);
+            Native.MEMORY.putLong(message + 40, CMSG_SPACE);
+            if (check("sendmsg", Native.call("sendmsg", socket, message, MSG_NOSIGNAL)) != bytes.length) {
+                throw new LinuxException("sendmsg: only a part was sent");
             }
         }
     }

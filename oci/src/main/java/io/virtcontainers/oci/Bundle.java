@@ -177,6 +177,19 @@ public final class Bundle {
     }
 
     /**
+     * The container of this bundle, whose bind mounts are the host's files, live ({@link Mount.Shared}).
+     *
+     * @param id its id
+     * @param guest from {@link #guestSpec}
+     * @throws InvalidConfigException if the root file system is not there
+     */
+    public ContainerConfig liveContainerConfig(String id, GuestSpec guest) {
+        return containerConfig(id, guest, guest.toJsonWithoutHostMounts())
+                .mounts(guest.hostMounts().stream().map(HostMount::toLiveMount).toArray(Mount[]::new))
+                .build();
+    }
+
+    /**
      * The container of this bundle, for a caller who brings the host's files into the guest.
      *
      * @param id its id

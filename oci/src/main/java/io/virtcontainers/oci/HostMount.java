@@ -14,10 +14,24 @@ import java.nio.file.Path;
 public record HostMount(String jsonPath, OciMount mount) {
     /** The same for {@code ContainerConfig.mounts}: a copy of the source. */
     Mount toMount() {
+        return new Mount.Bind(source(), destination(), readOnly());
+    }
+
+    /** The same for {@code ContainerConfig.mounts}: the source, live. */
+    Mount toLiveMount() {
+        return new Mount.Shared(source(), destination(), readOnly());
+    }
+
+    private Path source() {
+        return Path.of(mount.source().orElseThrow());
+    }
+
+    private GuestPath destination() {
         String destination = mount.destination();
-        return new Mount.Bind(
-                Path.of(mount.source().orElseThrow()),
-                GuestPath.of(destination.startsWith("/") ? destination : '/' + destination),
-                mount.options().contains("ro"));
+        return GuestPath.of(destination.startsWith("/") ? destination : '/' + destination);
+    }
+
+    private boolean readOnly() {
+        return mount.options().contains("ro");
     }
 }

@@ -7,6 +7,10 @@ import java.util.Optional;
 
 /** The engine behind {@link VirtContainers}. */
 public interface EngineProvider {
-    /** Opens the engine; an empty directory means the default that {@link VirtContainers.Builder} documents. */
-    VirtContainers open(Optional<Path> stateDirectory, Optional<Path> cacheDirectory);
+    /**
+     * Opens the engine; an empty directory means the default that {@link VirtContainers.Builder} documents.
+     *
+     * @param sweep whether it removes at once what a crashed process left behind
+     */
+    VirtContainers open(Optional<Path> stateDirectory, Optional<Path> cacheDirectory, boolean sweep);
 }

@@ -40,6 +40,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -96,11 +97,18 @@ public final class Engine implements VirtContainers {
      * @throws io.virtcontainers.HostSetupException if the directory cannot be used
      */
     public static Engine open(Path stateDirectory, Supplier<Backends> backends) {
+        return open(stateDirectory, backends, /* sweep= */ true);
+    }
+
+    /** As {@link #open(Path, Supplier)}, if {@code sweep}; else the state directory is left as it is. */
+    static Engine open(Path stateDirectory, Supplier<Backends> backends, boolean sweep) {
         StateDirectory state = StateDirectory.open(stateDirectory);
         try {
             Engine engine = new Engine(backends.get(), state);
             try {
-                engine.sweep();
+                if (sweep) {
+                    engine.sweep();
+                }
                 Runtime.getRuntime().addShutdownHook(engine.shutdownHook);
                 return engine;
             } catch (RuntimeException e) {
@@ -387,12 +395,22 @@ public final class Engine implements VirtContainers {
         return own.isPresent() ? own.get().status() : status(state.place(id));
     }
 
+    @Override
+    public SandboxStatus hostStatus(String id) {
+        Optional<SandboxImpl> own = own(id);
+        return own.isPresent() ? own.get().life().hostStatus() : status(state.place(id), SandboxLife::hostStatus);
+    }
+
     private SandboxStatus status(SandboxPlace place) {
+        return status(place, SandboxLife::status);
+    }
+
+    private SandboxStatus status(SandboxPlace place, Function<SandboxLife, SandboxStatus> ofDetached) {
         SandboxRecord record = place.store().read().orElseThrow(() -> unknown(place.id()));
         if (record.config().detached()) {
             SandboxImpl passing = fetched(place, record);
             try {
-                return passing.status();
+                return ofDetached.apply(passing.life());
             } finally {
                 passing.close();
             }

@@ -158,6 +158,13 @@ final class SandboxLife {
         }
     }
 
+    SandboxStatus hostStatus() {
+        return underLock(
+                "tell its status",
+                STATUS_PATIENCE,
+                () -> settled(Duration.ZERO, () -> Statuses.of(record(), /* guestAnswers= */ false)));
+    }
+
     SandboxStatus status() {
         return underLock(
                 "tell its status",

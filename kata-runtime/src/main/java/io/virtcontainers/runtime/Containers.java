@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.runtime;
+
+import io.virtcontainers.Container;
+import io.virtcontainers.ContainerStatus;
+import io.virtcontainers.NotFoundException;
+import io.virtcontainers.VirtContainers;
+import io.virtcontainers.oci.OciState;
+import io.virtcontainers.runtime.Registry.Entry;
+import java.io.IOException;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** The containers of one root, by the ids that engines give them. */
+final class Containers implements AutoCloseable {
+    private final VirtContainers library;
+    private final Registry registry;
+
+    private Containers(VirtContainers library, Registry registry) {
+        this.library = library;
+        this.registry = registry;
+    }
+
+    static Containers open(GlobalOptions options) {
+        // One operation on one sandbox, which settles it: others are not looked at.
+        return new Containers(
+                VirtContainers.builder()
+                        .stateDirectory(options.root())
+                        .sweep(false)
+                        .open(),
+                new Registry(options.root()));
+    }
+
+    VirtContainers library() {
+        return library;
+    }
+
+    Registry registry() {
+        return registry;
+    }
+
+    /** @throws NotFoundException if there is none */
+    Container container(String id) throws IOException {
+        Entry entry = registry.get(id);
+        try {
+            return library.sandbox(entry.sandbox()).container(id);
+        } catch (NotFoundException e) {
+            throw new NotFoundException("container " + id + " is " + status(entry) + ": it cannot be used");
+        }
+    }
+
+    /** What the library knows of it; empty while it is created, and after its sandbox has gone. */
+    Optional<ContainerStatus> known(Entry entry) {
+        try {
+            return library.hostStatus(entry.sandbox()).containers().stream()
+                    .filter(container -> container.id().equals(entry.id()))
+                    .findFirst();
+        } catch (NotFoundException e) {
+            return Optional.empty();
+        }
+    }
+
+    OciState.Status status(Entry entry) {
+        return status(entry, known(entry));
+    }
+
+    static OciState.Status status(Entry entry, Optional<ContainerStatus> known) {
+        return known.map(container -> OciState.Status.of(container.state()))
+                .orElseGet(() -> entry.supervisor().isAlive() ? OciState.Status.CREATING : OciState.Status.STOPPED);
+    }
+
+    OciState state(Entry entry) {
+        Optional<ContainerStatus> known = known(entry);
+        OciState.Status status = status(entry, known);
+        Map<String, String> annotations =
+                known.map(ContainerStatus::annotations).orElse(Map.of());
+        return new OciState(
+                entry.ociVersion(),
+                entry.id(),
+                status,
+                status == OciState.Status.STOPPED
+                        ? OptionalLong.empty()
+                        : OptionalLong.of(entry.supervisor().pid()),
+                entry.bundle().toString(),
+                annotations);
+    }
+
+    @Override
+    public void close() {
+        library.close();
+    }
+}

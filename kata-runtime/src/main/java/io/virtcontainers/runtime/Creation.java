@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.runtime;
+
+import io.virtcontainers.Container;
+import io.virtcontainers.ContainerConfig;
+import io.virtcontainers.HostProcess;
+import io.virtcontainers.HypervisorConfig;
+import io.virtcontainers.MemorySize;
+import io.virtcontainers.Resources;
+import io.virtcontainers.Sandbox;
+import io.virtcontainers.SandboxConfig;
+import io.virtcontainers.SharedFs;
+import io.virtcontainers.UnsupportedException;
+import io.virtcontainers.VirtException;
+import io.virtcontainers.oci.Bundle;
+import io.virtcontainers.oci.ContainerType;
+import io.virtcontainers.oci.GuestSpec;
+import io.virtcontainers.oci.HookKind;
+import io.virtcontainers.oci.HookRunner;
+import io.virtcontainers.oci.HostMount;
+import io.virtcontainers.oci.OciHooks;
+import io.virtcontainers.runtime.Registry.Entry;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * Makes a container of a bundle, with its sandbox if it brings up one, in the process that stands for it from then on. A
+ * failure leaves nothing.
+ */
+final class Creation {
+    private static final MemorySize MEMORY = MemorySize.mib(512);
+
+    private final Containers containers;
+    private final String id;
+    private final Bundle bundle;
+    private final Entry entry;
+
+    /** Reads and checks the bundle; what is wrong with it is found here, before anything is made. */
+    Creation(Containers containers, String id, Path directory) {
+        this.containers = containers;
+        this.id = Registry.checked(id);
+        bundle = Bundle.load(directory);
+        entry = new Entry(
+                id,
+                bundle.containerType() == ContainerType.SANDBOX ? id : bundle.sandboxId(id),
+                bundle.directory(),
+                bundle.spec().ociVersion(),
+                HostProcess.current());
+        OciHooks hooks = bundle.spec().hooks();
+        if (!hooks.forGuest().isEmpty()) {
+            throw new UnsupportedException("hooks." + hooks.forGuest().get(0)
+                    + ": hooks in the container's namespaces are in the guest, where" + " the host's programs are not");
+        }
+    }
+
+    Container make() throws IOException {
+        containers.registry().claim(entry);
+        try {
+            return inSandbox(sandbox());
+        } catch (VirtException | IOException e) {
+            containers.registry().remove(id);
+            throw e;
+        }
+    }
+
+    private Sandbox sandbox() throws IOException {
+        return entry.isSandbox()
+                ? containers.library().run(sandboxConfig())
+                : containers.library().sandbox(entry.sandbox());
+    }
+
+    private Container inSandbox(Sandbox sandbox) throws IOException {
+        try {
+            Container container = sandbox.createContainer(containerConfig(sandbox.config()));
+            try {
+                container.shim(entry.supervisor());
+                HookRunner hooks = new HookRunner(bundle.spec().hooks());
+                hooks.run(HookKind.PRESTART, containers.state(entry));
+                hooks.run(HookKind.CREATE_RUNTIME, containers.state(entry));
+                return container;
+            } catch (VirtException e) {
+                undo(e, container::delete);
+                throw e;
+            }
+        } catch (VirtException e) {
+            if (entry.isSandbox()) {
+                undo(e, sandbox::delete);
+            }
+            throw e;
+        }
+    }
+
+    private static void undo(VirtException failure, Runnable work) {
+        try {
+            work.run();
+        } catch (VirtException e) {
+            failure.addSuppressed(e);
+        }
+    }
+
+    private SandboxConfig sandboxConfig() throws IOException {
+        Resources limits = bundle.spec().linux().resources().toConfig();
+        return bundle.sandboxConfig(id)
+                .detached(true)
+                .network(Networks.of(bundle.spec().linux()))
+                .vcpus(vcpus(limits))
+                .memory(MemorySize.ofBytes(MEMORY.bytes()
+                        + limits.memoryLimit().map(MemorySize::bytes).orElse(0L)))
+                .hypervisor(HypervisorConfig.builder()
+                        .sharedFs(GlobalOptions.isRoot() ? SharedFs.VIRTIO_FS : SharedFs.NONE)
+                        .build())
+                .build();
+    }
+
+    /** One, and those that the quota is worth. */
+    private static int vcpus(Resources limits) {
+        long quota = limits.cpuQuotaMicros().orElse(0);
+        long period = limits.cpuPeriodMicros().orElse(0);
+        long wanted = quota > 0 && period > 0 ? 1 + (quota + period - 1) / period : 1;
+        return (int) Math.min(wanted, Math.max(1, Runtime.getRuntime().availableProcessors()));
+    }
+
+    private ContainerConfig containerConfig(SandboxConfig sandbox) {
+        GuestSpec guest = bundle.guestSpec(/* seccomp= */ false);
+        if (sandbox.hypervisor().sharedFs().type() == SharedFs.VIRTIO_FS) {
+            return bundle.liveContainerConfig(id, guest);
+        }
+        guest.hostMounts().forEach(Creation::requireCopyable);
+        return bundle.containerConfig(id, guest);
+    }
+
+    /** What is written to a copy of a directory would be lost, where an engine wants it on the host. */
+    private static void requireCopyable(HostMount mount) {
+        Path source = Path.of(mount.mount().source().orElseThrow());
+        if (Files.isDirectory(source) && !mount.mount().options().contains("ro")) {
+            throw new UnsupportedException(mount.jsonPath() + ": " + source
+                    + " can be shared with the guest by root only; as another user, mount it read-only");
+        }
+    }
+}

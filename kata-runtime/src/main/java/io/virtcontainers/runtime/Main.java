@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.runtime;
+
+import io.virtcontainers.VirtException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+
+/** The program. Exit codes: 0; 1 after an error, whose text is on stderr; of a workload that it runs, the workload's. */
+public final class Main {
+    static final int FAILED = 1;
+
+    private Main() {}
+
+    public static void main(String[] words) {
+        int code = run(List.of(words));
+        System.out.flush();
+        System.exit(code);
+    }
+
+    private static int run(List<String> words) {
+        GlobalOptions options;
+        try {
+            options = GlobalOptions.parse(words);
+        } catch (UsageException e) {
+            System.err.println(e.getMessage());
+            return FAILED;
+        }
+        ErrorLog log = new ErrorLog(options);
+        try {
+            return Commands.run(options);
+        } catch (UsageException | VirtException | IOException | UncheckedIOException e) {
+            String message = text(e);
+            log.write(message);
+            System.err.println(message);
+            return FAILED;
+        }
+    }
+
+    /** What an error says in one text, with what is known about the machine. */
+    static String text(Exception e) {
+        String message = e instanceof IOException ? e.toString() : String.valueOf(e.getMessage());
+        return e instanceof VirtException known && !known.diagnostics().isEmpty()
+                ? message + System.lineSeparator() + known.diagnostics()
+                : message;
+    }
+}

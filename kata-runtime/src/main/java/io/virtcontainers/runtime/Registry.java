@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.virtcontainers.runtime;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.virtcontainers.AlreadyExistsException;
+import io.virtcontainers.DamagedStateException;
+import io.virtcontainers.HostProcess;
+import io.virtcontainers.InvalidConfigException;
+import io.virtcontainers.NotFoundException;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/**
+ * Which containers there are: what an engine calls a container, and where it is. One file for each in {@code
+ * <root>/containers}, whole from its first moment, which also claims the name across processes.
+ */
+final class Registry {
+    private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Path directory;
+
+    Registry(Path root) {
+        directory = root.resolve("containers");
+    }
+
+    /**
+     * @param id the container's
+     * @param sandbox that of its sandbox
+     * @param bundle its bundle, absolute
+     * @param ociVersion the version that its configuration names
+     * @param supervisor the process that stands for it
+     */
+    record Entry(String id, String sandbox, Path bundle, String ociVersion, HostProcess supervisor) {
+        /** Whether the sandbox is this container's, so ends with it. */
+        boolean isSandbox() {
+            return id.equals(sandbox);
+        }
+    }
+
+    static String checked(String id) {
+        if (!ID.matcher(id).matches()) {
+            throw new InvalidConfigException(
+                    "container id",
+                    '"' + id + '"',
+                    "must be 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit");
+        }
+        return id;
+    }
+
+    Path file(String id) {
+        return directory.resolve(checked(id));
+    }
+
+    /** @throws AlreadyExistsException if there is a container of this id */
+    void claim(Entry entry) throws IOException {
+        Files.createDirectories(
+                directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Path target = file(entry.id());
+        Path temporary = Files.createTempFile(directory, ".", "");
+        try {
+            Files.writeString(temporary, json(entry));
+            Files.createLink(target, temporary);
+        } catch (FileAlreadyExistsException e) {
+            throw new AlreadyExistsException("ID already in use: " + entry.id());
+        } finally {
+            Files.delete(temporary);
+        }
+    }
+
+    private static String json(Entry entry) {
+        var json = JsonNodeFactory.instance
+                .objectNode()
+                .put("id", entry.id())
+                .put("sandbox", entry.sandbox())
+                .put("bundle", entry.bundle().toString())
+                .put("ociVersion", entry.ociVersion());
+        json.putObject("supervisor")
+                .put("pid", entry.supervisor().pid())
+                .put("startTime", entry.supervisor().startTime())
+                .put("bootId", entry.supervisor().bootId());
+        return json.toString();
+    }
+
+    Optional<Entry> find(String id) throws IOException {
+        return readIfThere(file(id));
+    }
+
+    private static Optional<Entry> readIfThere(Path file) throws IOException {
+        try {
+            return Optional.of(read(file));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static Entry read(Path file) throws IOException {
+        JsonNode json = JSON.readTree(Files.readString(file, UTF_8));
+        try {
+            JsonNode supervisor = json.required("supervisor");
+            return new Entry(
+                    json.required("id").textValue(),
+                    json.required("sandbox").textValue(),
+                    Path.of(json.required("bundle").textValue()),
+                    json.required("ociVersion").textValue(),
+                    new HostProcess(
+                            supervisor.required("pid").longValue(),
+                            supervisor.required("startTime").longValue(),
+                            supervisor.required("bootId").textValue()));
+        } catch (IllegalArgumentException e) {
+            throw new DamagedStateException(file + " is no record of a container: " + e.getMessage(), file, e);
+        }
+    }
+
+    /** @throws NotFoundException if there is none */
+    Entry get(String id) throws IOException {
+        return find(id).orElseThrow(() -> notFound(id));
+    }
+
+    static NotFoundException notFound(String id) {
+        return new NotFoundException("Container ID (" + id + ") does not exist");
+    }
+
+    /** All, in the order of their ids. */
+    List<Entry> all() throws IOException {
+        List<Entry> all = new ArrayList<>();
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "[!.]*")) {
+            for (Path file : files) {
+                readIfThere(file).ifPresent(all::add);
+            }
+        } catch (NoSuchFileException e) {
+            return List.of();
+        }
+        all.sort(Comparator.comparing(Entry::id));
+        return all;
+    }
+
+    void remove(String id) throws IOException {
+        Files.deleteIfExists(file(id));
+    }
+}
