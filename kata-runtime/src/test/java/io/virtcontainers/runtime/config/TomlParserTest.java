@@ -100,7 +100,7 @@ class TomlParserTest {
         String base = "a = 1\n[t]\nb = \"x\\ty\" # c\nc = [1, 'z']\nd.e = true\nf = {g = 1.5}\n[t.u]\nh = '''\nq'''\n";
         String alphabet = "\"'=[]{}#.,\\\n \t_-+01eEabxtruefalse";
         int bothRead = 0;
-        for (int i = 0; i < 20_000; i++) {
+        for (int i = 0; i < 4_000; i++) {
             StringBuilder text = new StringBuilder(base);
             for (int change = random.nextInt(3); change >= 0; change--) {
                 int at = random.nextInt(text.length());
@@ -120,7 +120,7 @@ class TomlParserTest {
                 bothRead++;
             }
         }
-        assertThat(bothRead).isGreaterThan(2_000);
+        assertThat(bothRead).isGreaterThan(400);
     }
 
     @Test
