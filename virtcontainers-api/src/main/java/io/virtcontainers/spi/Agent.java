@@ -145,7 +145,16 @@ public interface Agent extends AutoCloseable {
     List<GuestInterface> interfaces(Deadline deadline);
 
     /** Configures the interface with this hardware address (UpdateInterface); gives it back as it is now. */
-    GuestInterface updateInterface(GuestInterface wanted, Deadline deadline);
+    default GuestInterface updateInterface(GuestInterface wanted, Deadline deadline) {
+        return updateInterface(wanted, "", deadline);
+    }
+
+    /**
+     * As {@link #updateInterface(GuestInterface, Deadline)}, of a card that was just plugged in: waits until it is there.
+     *
+     * @param pciPath what {@link VirtualMachine#addCard} returned
+     */
+    GuestInterface updateInterface(GuestInterface wanted, String pciPath, Deadline deadline);
 
     /** The guest's routes (ListRoutes). */
     List<GuestRoute> routes(Deadline deadline);

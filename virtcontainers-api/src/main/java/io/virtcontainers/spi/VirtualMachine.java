@@ -36,6 +36,16 @@ public interface VirtualMachine {
     String addDevice(Device device, Deadline deadline);
 
     /**
+     * Plugs in a network card, as {@link #addDevice}; it is removed by {@link #removeDevice} with its id. Its host's side, a
+     * tap device, is the caller's to make and to remove.
+     *
+     * @return where the guest finds it: the PCI slots
+     */
+    default String addCard(NetworkCard card, Deadline deadline) {
+        throw new UnsupportedException("this machine takes no network cards while it runs");
+    }
+
+    /**
      * Unplugs a device: returns when the guest has let go of it. Does nothing if there is none of this id. Finds a device by
      * its id also if another process plugged it in, and if that process died in the middle of it.
      *

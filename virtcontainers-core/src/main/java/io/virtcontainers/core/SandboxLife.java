@@ -472,9 +472,9 @@ final class SandboxLife {
             return GuestNetwork.NONE;
         }
         return step("network.create", () -> {
-            Networks.prepare(config.network(), deadline.atMost(HostHoldings.PATIENCE))
-                    .ifPresent(identity -> save(record().holding(Held.network(identity)), "network"));
-            return Networks.make(config.network(), config.vcpus(), deadline.atMost(HostHoldings.PATIENCE));
+            Optional<String> identity = Networks.prepare(config.network(), deadline.atMost(HostHoldings.PATIENCE));
+            identity.ifPresent(known -> save(record().holding(Held.network(known)), "network"));
+            return Networks.make(config.network(), identity, config.vcpus(), deadline.atMost(HostHoldings.PATIENCE));
         });
     }
 
@@ -856,19 +856,28 @@ final class SandboxLife {
     void resize(int vcpus, MemorySize memory) {
         locked("resize", () -> {
             Operation.USE.require("sandbox " + id(), record().state(), "resize");
-            request("hypervisor.resize", () -> {
-                Deadline deadline = Deadline.after(REQUEST);
-                MachineSize before = machine().size(deadline);
-                MachineSize now = machine().resize(vcpus, memory, deadline);
-                if (now.vcpus() > before.vcpus()) {
-                    agent(deadline).onlineCpus(now.vcpus() - before.vcpus(), deadline);
-                }
-                if (now.memory().compareTo(before.memory()) > 0) {
-                    agent(deadline).onlineMemory(deadline);
-                }
-                return null;
-            });
+            resizeMachine(vcpus, memory);
         });
+    }
+
+    /** Needs the lock. */
+    void resizeMachine(int vcpus, MemorySize memory) {
+        request("hypervisor.resize", () -> {
+            Deadline deadline = Deadline.after(REQUEST);
+            MachineSize before = machine().size(deadline);
+            MachineSize now = machine().resize(vcpus, memory, deadline);
+            if (now.vcpus() > before.vcpus()) {
+                agent(deadline).onlineCpus(now.vcpus() - before.vcpus(), deadline);
+            }
+            if (now.memory().compareTo(before.memory()) > 0) {
+                agent(deadline).onlineMemory(deadline);
+            }
+            return null;
+        });
+    }
+
+    MachineSize machineSize() {
+        return request("hypervisor.size", () -> machine().size(Deadline.after(REQUEST)));
     }
 
     void annotate(Map<String, String> more) {

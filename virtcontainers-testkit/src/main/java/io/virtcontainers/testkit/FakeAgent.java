@@ -304,7 +304,7 @@ public final class FakeAgent implements Agent {
     }
 
     @Override
-    public GuestInterface updateInterface(GuestInterface wanted, Deadline deadline) {
+    public GuestInterface updateInterface(GuestInterface wanted, String pciPath, Deadline deadline) {
         return call("updateInterface", deadline, () -> guest.network().update(wanted));
     }
 

@@ -174,8 +174,8 @@ final class KataAgent implements Agent {
     }
 
     @Override
-    public GuestInterface updateInterface(GuestInterface wanted, Deadline deadline) {
-        return network.updateInterface(wanted, deadline);
+    public GuestInterface updateInterface(GuestInterface wanted, String pciPath, Deadline deadline) {
+        return network.updateInterface(wanted, pciPath, deadline);
     }
 
     @Override

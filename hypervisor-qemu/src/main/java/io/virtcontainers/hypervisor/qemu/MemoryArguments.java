@@ -2,6 +2,9 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.GuestMemoryConfig;
+import io.virtcontainers.HypervisorConfig;
+import io.virtcontainers.MachineConfig;
+import io.virtcontainers.SharedFs;
 import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.RootDisk;
 import io.virtcontainers.spi.VmConfig;
@@ -11,6 +14,8 @@ import java.util.Optional;
 
 /** The guest's memory on QEMU's command line. */
 final class MemoryArguments {
+    static final String VIRTIO_MEM = "vmem0";
+
     private MemoryArguments() {}
 
     static List<String> of(VmConfig config) {
@@ -25,6 +30,14 @@ final class MemoryArguments {
         return line;
     }
 
+    /** Whether other programs of the host can be given the guest's memory. */
+    static boolean isShared(HypervisorConfig settings) {
+        GuestMemoryConfig memory = settings.memory();
+        return memory.hugepages()
+                || memory.fileDirectory().isPresent()
+                || settings.sharedFs().type() == SharedFs.VIRTIO_FS;
+    }
+
     /** Whether there can be memory at addresses beyond 4 GiB, however little there is at the start. */
     static boolean canGrow(VmConfig config) {
         return !room(config).isEmpty();
@@ -34,13 +47,43 @@ final class MemoryArguments {
     private static String room(VmConfig config) {
         GuestMemoryConfig memory = config.settings().memory();
         long most = memory.max().orElse(config.memory()).toMib();
-        int slots = most > config.memory().toMib() ? memory.slots() : 0;
+        boolean grows = most > config.memory().toMib();
+        int slots = grows && !memory.virtioMem() ? memory.slots() : 0;
         Optional<RootDisk> nvdimm = config.image().disk().filter(disk -> disk.nvdimm());
         if (nvdimm.isPresent()) {
             slots++;
             most += (ExtraDevices.size(nvdimm.get()) >> 20) + 1;
         }
-        return slots == 0 ? "" : ",slots=" + slots + ",maxmem=" + most + "M";
+        boolean room = slots > 0 || (grows && memory.virtioMem());
+        return room ? (slots > 0 ? ",slots=" + slots : "") + ",maxmem=" + most + "M" : "";
+    }
+
+    /** The device by which it grows and shrinks, see {@link Resizing}; and the one that gives free memory back. */
+    static List<String> devices(VmConfig config) {
+        GuestMemoryConfig memory = config.settings().memory();
+        MachineConfig machine = config.settings().machine();
+        List<String> line = new ArrayList<>();
+        if (memory.virtioMem()) {
+            long more = memory.max().orElseThrow().toMib() - config.memory().toMib();
+            String kind = isShared(config.settings()) ? "memory-backend-memfd,share=on" : "memory-backend-ram";
+            line.addAll(List.of(
+                    "-object",
+                    kind + ",id=" + VIRTIO_MEM + "-ram,size=" + more + "M",
+                    "-device",
+                    VirtioDevice.of(
+                            machine,
+                            "virtio-mem",
+                            "id=" + VIRTIO_MEM,
+                            "memdev=" + VIRTIO_MEM + "-ram",
+                            "requested-size=0")));
+        }
+        if (memory.balloon()) {
+            line.addAll(List.of(
+                    "-device",
+                    VirtioDevice.of(
+                            machine, "virtio-balloon", "id=balloon0", "free-page-reporting=on", "deflate-on-oom=on")));
+        }
+        return line;
     }
 
     /** The object that the memory comes from, empty for plain anonymous memory. */

@@ -12,6 +12,7 @@ import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.MachineSize;
+import io.virtcontainers.spi.NetworkCard;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmEvent;
 import java.nio.file.Files;
@@ -150,7 +151,9 @@ final class QemuMachine implements VirtualMachine {
                     .add(shared, deadline);
         }
         plugged.add(device.id());
-        Device.Block disk = (Device.Block) device;
+        if (!(device instanceof Device.Block disk)) {
+            return devices.add(PluggableDevices.plug(device, settings, agent), deadline);
+        }
         if (!Files.exists(files.filesSocket())) {
             return devices.add(Disks.plug(disk, disk.image(), settings), deadline);
         }
@@ -158,6 +161,12 @@ final class QemuMachine implements VirtualMachine {
             Path opened = sender.send(disk.image(), disk.readOnly());
             return devices.add(Disks.plug(disk, opened, settings), deadline);
         }
+    }
+
+    @Override
+    public String addCard(NetworkCard card, Deadline deadline) {
+        requireHotplug("takes no network cards while it runs");
+        return devices.add(NetworkPlugs.plug(card, settings), deadline);
     }
 
     private void requireHotplug(String otherwise) {

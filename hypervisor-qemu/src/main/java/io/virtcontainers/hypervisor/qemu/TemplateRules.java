@@ -50,6 +50,8 @@ final class TemplateRules {
                 memory.hugepages()
                         || memory.preallocate()
                         || memory.locked()
+                        || memory.virtioMem()
+                        || memory.balloon()
                         || memory.fileDirectory().isPresent(),
                 "memory that is not plain");
         refuse(!MachineModel.of(settings.machine().type()).hasPci(), "the machine MICROVM");
