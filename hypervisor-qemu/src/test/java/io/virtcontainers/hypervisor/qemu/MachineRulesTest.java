@@ -18,6 +18,7 @@ import io.virtcontainers.spi.RootDisk;
 import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
