@@ -288,7 +288,12 @@ public final class Engine implements VirtContainers {
         }
         synchronized (sandboxes) {
             requireOpen();
-            WarmPool pool = new WarmPool(config, ready, most, run);
+            WarmPool pool = new WarmPool(
+                    config,
+                    ready,
+                    most,
+                    run,
+                    sandbox -> ((SandboxImpl) sandbox).life().isMachineUp());
             pools.add(pool);
             return pool;
         }

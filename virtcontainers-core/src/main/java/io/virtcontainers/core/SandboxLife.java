@@ -338,6 +338,12 @@ final class SandboxLife {
         }
     }
 
+    /** Whether its machine runs, by the record and the facts, without the lock. */
+    boolean isMachineUp() {
+        SandboxRecord now = snapshot();
+        return now.state() == State.RUNNING && !isMachineDead(now);
+    }
+
     /** By the facts, not by the record(). */
     boolean isMachineDead(SandboxRecord now) {
         GuestSession connected = session;
