@@ -112,7 +112,7 @@ public final class Backends {
                 config.detached(),
                 config.hypervisor(),
                 image,
-                agents.kernelParameters());
+                agents().kernelParameters());
     }
 
     void close() {

@@ -129,6 +129,11 @@ final class QemuMachine implements VirtualMachine {
         }
     }
 
+    /** These disks are there from the start. */
+    void startedWith(List<PluggedDisk> disks) {
+        disks.forEach(disk -> plugged.add(disk.disk().id()));
+    }
+
     @Override
     public HostProcess process() {
         return identity;
