@@ -53,6 +53,14 @@ public interface Agent extends AutoCloseable {
         createSandbox(GuestSandbox.of(sandboxId, hostname), deadline);
     }
 
+    /**
+     * Tells the guest that it is another sandbox from now on: a clone. The host name of its containers changes, also of
+     * those that run (RenameSandbox, which is beyond Kata Containers 1.x).
+     *
+     * @throws io.virtcontainers.UnsupportedException if the agent cannot
+     */
+    void renameSandbox(String sandboxId, String hostname, Deadline deadline);
+
     /** Ends all containers and flushes the guest's disks (DestroySandbox). */
     void destroySandbox(Deadline deadline);
 

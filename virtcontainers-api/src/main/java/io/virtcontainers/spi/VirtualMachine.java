@@ -7,6 +7,7 @@ import io.virtcontainers.HostProcess;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.UnsupportedException;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -71,6 +72,11 @@ public interface VirtualMachine {
     /** How large the machine is now: asks the hypervisor. */
     default MachineSize size(Deadline deadline) {
         throw new UnsupportedException("this machine does not tell its size");
+    }
+
+    /** Those of these disks that are plugged in: asks the hypervisor. */
+    default List<PluggedDisk> disks(Collection<String> ids, Deadline deadline) {
+        throw new UnsupportedException("this machine does not tell its disks");
     }
 
     /**

@@ -199,6 +199,16 @@ final class ContainerLife {
                 : record();
     }
 
+    /** Watches what was made before this process had the guest. */
+    void watchAll(Agent agent) {
+        for (ContainerRecord container : record().containers()) {
+            if (container.state() != State.STOPPED) {
+                GuestProcess unused =
+                        sandbox.handle(container.id()).watch(container.incarnation(), container.config(), agent);
+            }
+        }
+    }
+
     // Acquire and release
 
     private void acquire(

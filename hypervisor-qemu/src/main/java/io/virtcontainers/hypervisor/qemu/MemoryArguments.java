@@ -21,8 +21,10 @@ final class MemoryArguments {
     static List<String> of(VmConfig config) {
         List<String> line = new ArrayList<>(List.of("-m", config.memory().toMib() + "M" + room(config)));
         backend(config).ifPresent(backend -> {
-            String size = ",id=ram0,size=" + config.memory().toMib() + "M";
-            line.addAll(List.of("-object", backend + size, "-machine", "memory-backend=ram0"));
+            // Under the name that it has without an object: the memory of either machine can be copied to the other.
+            String id = MachineModel.of(config.settings().machine().type()).memory();
+            String size = ",id=" + id + ",size=" + config.memory().toMib() + "M";
+            line.addAll(List.of("-object", backend + size, "-machine", "memory-backend=" + id));
         });
         if (config.settings().memory().locked()) {
             line.addAll(List.of("-overcommit", "mem-lock=on"));
@@ -90,6 +92,8 @@ final class MemoryArguments {
     private static Optional<String> backend(VmConfig config) {
         if (config.memoryImage() instanceof MemoryImage.Template template) {
             return Optional.of("memory-backend-file,share=on,mem-path=" + QemuCommandLine.escape(template.memory()));
+        } else if (config.memoryImage() instanceof MemoryImage.Copy copy) {
+            return Optional.of("memory-backend-file,share=on,mem-path=" + QemuCommandLine.escape(copy.memory()));
         } else if (config.memoryImage() instanceof MemoryImage.Clone clone) {
             return Optional.of("memory-backend-file,share=off,mem-path=" + QemuCommandLine.escape(clone.memory()));
         }

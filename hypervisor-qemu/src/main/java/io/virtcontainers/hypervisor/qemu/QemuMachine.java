@@ -13,11 +13,13 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.MachineSize;
 import io.virtcontainers.spi.NetworkCard;
+import io.virtcontainers.spi.PluggedDisk;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmEvent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -128,6 +130,11 @@ final class QemuMachine implements VirtualMachine {
         }
     }
 
+    /** These disks are there from the start. */
+    void startedWith(List<PluggedDisk> disks) {
+        disks.forEach(disk -> plugged.add(disk.disk().id()));
+    }
+
     @Override
     public HostProcess process() {
         return identity;
@@ -184,6 +191,19 @@ final class QemuMachine implements VirtualMachine {
         }
         devices.remove(id, deadline);
         plugged.remove(id);
+    }
+
+    @Override
+    public List<PluggedDisk> disks(Collection<String> ids, Deadline deadline) {
+        return devices.disks(ids, deadline);
+    }
+
+    /** Makes another machine, which waits for it, a copy of this one, which then runs on. */
+    void copyTo(QemuMachine copy, Deadline deadline) {
+        Path socket = copy.files.migrationSocket();
+        Migration.listen(copy.link, socket, deadline);
+        Migration.send(link, socket, deadline);
+        Migration.awaitTaken(copy.link, deadline);
     }
 
     @Override

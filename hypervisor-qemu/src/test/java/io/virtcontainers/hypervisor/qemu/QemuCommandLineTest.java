@@ -112,7 +112,7 @@ class QemuCommandLineTest {
                         "socket,id=control,server=on,wait=off,path=/run/vc/d/control.sock",
                         "-mon",
                         "chardev=control,mode=control")
-                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=9,disable-legacy=on")
+                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=11,disable-legacy=on")
                 .containsSubsequence(
                         "socket,id=agent0,server=on,wait=off,path=/run/vc/d/agent.sock",
                         "virtserialport,chardev=agent0,name=agent.channel.0",
