@@ -32,6 +32,7 @@ record GlobalOptions(
             Option.value("root"),
             Option.value("rootless"),
             Option.flag("systemd-cgroup"),
+            Option.value("cgroup-manager"), // crun's, as podman says it
             Option.flag("debug"),
             Option.flag("kata-show-default-config-paths"),
             Option.flag("version", "v"),
