@@ -22,7 +22,9 @@ final class GuestHostChecks {
         List<HostCheck> found = new ArrayList<>();
         found.add(HostCheck.of("guest kernel", () -> kernel(host, cacheDirectory, kernel, root, deadline)));
         if (root instanceof GuestRoot.BuiltIn) {
-            found.add(HostCheck.of("guest agent", () -> HostCheck.ok("guest agent", AgentBinary.of(host).location())));
+            found.add(HostCheck.of(
+                    "guest agent",
+                    () -> HostCheck.ok("guest agent", AgentBinary.of(host).location())));
             found.add(HostCheck.ofFile("crun", () -> GuestInputs.findCrun(host)));
         } else {
             Path file = root instanceof GuestRoot.Image image ? image.file() : ((GuestRoot.Initrd) root).file();
@@ -47,7 +49,8 @@ final class GuestHostChecks {
             return HostCheck.ok(
                     "guest kernel",
                     kernel.path() + ", version " + release
-                            + modules.map(directory -> ", modules in " + directory).orElse(""),
+                            + modules.map(directory -> ", modules in " + directory)
+                                    .orElse(""),
                     kernel.path());
         } catch (IOException e) {
             throw new HostSetupException("cannot look for a kernel: " + e, e);

@@ -63,9 +63,7 @@ final class QemuHostChecks {
         checkDevice("dev/vhost-net", "network cards are served by QEMU itself, slower");
         checkDevice("dev/net/tun", "the guest can have no card of a network namespace");
         if (settings.sharedFs().type() == SharedFs.VIRTIO_FS) {
-            found.add(HostCheck.of(
-                    "virtiofsd",
-                    () -> VirtioFsDaemon.program(settings.sharedFs()).toString()));
+            found.add(HostCheck.ofFile("virtiofsd", () -> VirtioFsDaemon.program(settings.sharedFs())));
         }
         return List.copyOf(found);
     }
