@@ -169,6 +169,22 @@ public interface VirtContainers extends AutoCloseable {
      */
     void cleanup(String id);
 
+    /**
+     * Looks at all that a sandbox with such settings needs of this host: the hypervisor's program and its devices, hardware
+     * virtualization (by booting a small guest, once for each boot of the host), the guest's kernel and image, helper
+     * programs. Starts no sandbox; takes a second or less where all is well. What is looked at by opening or running it, is
+     * only as root.
+     *
+     * @return each thing with what was found and, where it is missing, what to do; a sandbox can run if none is {@link
+     *     HostCheck.Outcome#FAILED}
+     */
+    List<HostCheck> check(HypervisorConfig settings);
+
+    /** {@link #check(HypervisorConfig)} with the default settings. */
+    default List<HostCheck> check() {
+        return check(HypervisorConfig.defaults());
+    }
+
     /** Deletes every scoped sandbox of this object, and lets go of the detached ones. */
     @Override
     void close();

@@ -2,7 +2,9 @@
 package io.virtcontainers.spi;
 
 import io.virtcontainers.GuestRoot;
+import io.virtcontainers.HostCheck;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /** Makes what a virtual machine boots and mounts. Thread-safe, also across processes that share the cache. */
@@ -27,4 +29,9 @@ public interface GuestImages {
      * @throws io.virtcontainers.VirtException if the directory keeps changing while it is packed
      */
     Path rootfsImage(Path directory, Phases phases, Deadline deadline);
+
+    /** What these images need of the host, and how it is; makes none. See {@link io.virtcontainers.VirtContainers#check}. */
+    default List<HostCheck> check(Optional<Path> kernel, GuestRoot root, Deadline deadline) {
+        return List.of();
+    }
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.spi;
 
+import io.virtcontainers.HostCheck;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.UnsupportedException;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Launches virtual machines. Thread-safe. Its own threads end with {@link #close}; its machines must be stopped before. */
 public interface Hypervisor extends AutoCloseable {
@@ -62,6 +64,11 @@ public interface Hypervisor extends AutoCloseable {
      * @throws io.virtcontainers.HypervisorException if a process of the sandbox cannot be ended
      */
     void reap(Path sandboxDirectory, Deadline deadline);
+
+    /** What machines with such settings need of the host, and how it is; see {@link io.virtcontainers.VirtContainers#check}. */
+    default List<HostCheck> check(HypervisorConfig settings, Deadline deadline) {
+        return List.of();
+    }
 
     @Override
     void close();

@@ -4,6 +4,7 @@ package io.virtcontainers.core;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandResult;
+import io.virtcontainers.HostCheck;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.InvalidConfigException;
@@ -58,6 +59,7 @@ public final class Engine implements VirtContainers {
     private static final Duration BUILD = Duration.ofMinutes(5);
 
     private static final Duration REAP = Duration.ofSeconds(10);
+    private static final Duration CHECK = Duration.ofSeconds(60);
     private static final Duration LONGEST_CLOSE = Duration.ofSeconds(60);
     private static final int BACKGROUND_THREADS = 4;
 
@@ -547,6 +549,20 @@ public final class Engine implements VirtContainers {
             log.warn("the state of a sandbox cannot be read: sandbox={}", place.id(), e);
             return Optional.empty();
         }
+    }
+
+    // Check
+
+    @Override
+    public List<HostCheck> check(HypervisorConfig settings) {
+        synchronized (sandboxes) {
+            requireOpen();
+        }
+        Deadline deadline = Deadline.after(CHECK);
+        List<HostCheck> all = new ArrayList<>(backends.hypervisor().check(settings, deadline));
+        all.addAll(backends.images().check(settings.kernel(), settings.root(), deadline));
+        all.addAll(Networks.check());
+        return List.copyOf(all);
     }
 
     // Close

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.CommandResult;
 import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.HostCheck;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.InvalidConfigException;
@@ -50,6 +51,17 @@ class EngineTest {
             assertThat(result.stderr()).isEqualTo("err");
             assertThat(fixture.engine.sandboxes()).isEmpty();
             assertThat(fixture.sandboxDirectories()).isEmpty();
+        }
+    }
+
+    @Test
+    void theHostIsLookedAtByTheBackends() throws IOException {
+        try (EngineFixture fixture = new EngineFixture(directory)) {
+            assertThat(fixture.engine.check().stream().map(HostCheck::name))
+                    .containsExactly("fake hypervisor", "fake images", "ip", "tc", "nsenter");
+            assertThat(fixture.engine.sandboxes()).isEmpty();
+            fixture.engine.close();
+            assertThatThrownBy(() -> fixture.engine.check()).isInstanceOf(VirtException.class);
         }
     }
 

@@ -2,6 +2,7 @@
 package io.virtcontainers.testkit;
 
 import io.virtcontainers.GuestRoot;
+import io.virtcontainers.HostCheck;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
@@ -11,6 +12,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
@@ -48,6 +50,15 @@ public final class FakeGuestImages implements GuestImages {
                 deadline,
                 new CompletableFuture<>(),
                 () -> new GuestImage(Path.of("vmlinux"), Path.of("initrd"), "6.1.0-fake"));
+    }
+
+    @Override
+    public List<HostCheck> check(Optional<Path> kernel, GuestRoot root, Deadline deadline) {
+        return faults.run(
+                "checkImages",
+                deadline,
+                new CompletableFuture<>(),
+                () -> List.of(HostCheck.ok("fake images", "are in this process")));
     }
 
     @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.testkit;
 
+import io.virtcontainers.HostCheck;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
@@ -74,6 +75,15 @@ public final class FakeHypervisor implements Hypervisor {
             reaped.add(sandboxDirectory);
             FakeMachine.in(sandboxDirectory).ifPresent(machine -> machine.end("reaped"));
         });
+    }
+
+    @Override
+    public List<HostCheck> check(HypervisorConfig settings, Deadline deadline) {
+        return faults.run(
+                "check",
+                deadline,
+                new CompletableFuture<>(),
+                () -> List.of(HostCheck.ok("fake hypervisor", "is in this process")));
     }
 
     @Override

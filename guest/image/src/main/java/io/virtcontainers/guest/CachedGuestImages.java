@@ -2,23 +2,27 @@
 package io.virtcontainers.guest;
 
 import io.virtcontainers.GuestRoot;
+import io.virtcontainers.HostCheck;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.GuestImages;
 import io.virtcontainers.spi.Phases;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /** Guest images and root file systems out of one cache. Thread-safe, also between processes. */
 final class CachedGuestImages implements GuestImages {
     private final ImageCache cache;
+    private final Host host;
     private final GuestImageBuilder guests;
     private final GivenRoots given;
     private final RootfsImageBuilder rootfs;
 
     CachedGuestImages(ImageCache cache, Host host) {
         this.cache = cache;
+        this.host = host;
         this.guests = new GuestImageBuilder(cache, host);
         this.given = new GivenRoots(cache, host, guests);
         this.rootfs = new RootfsImageBuilder(cache, host);
@@ -37,6 +41,11 @@ final class CachedGuestImages implements GuestImages {
         } catch (IOException e) {
             throw IoFailures.toVirtException("make the guest image in " + cache.root(), e);
         }
+    }
+
+    @Override
+    public List<HostCheck> check(Optional<Path> kernel, GuestRoot root, Deadline deadline) {
+        return GuestHostChecks.of(host, cache.root(), kernel, root, deadline);
     }
 
     @Override

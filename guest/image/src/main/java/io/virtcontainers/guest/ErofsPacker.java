@@ -36,15 +36,20 @@ final class ErofsPacker {
         this.host = host;
     }
 
+    /** @throws HostSetupException if there is none */
+    static Path findProgram(Host host) {
+        return host.findProgram("mkfs.erofs")
+                .orElseThrow(() -> new HostSetupException(
+                        "mkfs.erofs, which packs root file systems, is not in PATH: `apt install erofs-utils`"));
+    }
+
     /**
      * @param keepOwners else all files belong to root
      * @throws HostSetupException if there is no mkfs.erofs, or the disk is full
      * @throws VirtException if it fails; the message has what it printed
      */
     void pack(Path directory, Path image, boolean keepOwners, Deadline deadline) throws IOException {
-        Path program = host.findProgram("mkfs.erofs")
-                .orElseThrow(() -> new HostSetupException(
-                        "mkfs.erofs, which packs root file systems, is not in PATH: `apt install erofs-utils`"));
+        Path program = findProgram(host);
         ChildProcess.Result result = ChildProcess.run(
                 command(program, directory, image, keepOwners),
                 Map.of("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH, "LC_ALL", "C"),

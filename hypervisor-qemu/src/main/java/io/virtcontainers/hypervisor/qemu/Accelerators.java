@@ -70,7 +70,8 @@ final class Accelerators {
         }
     }
 
-    private Optional<String> problem(MachineModel model, QemuInstallation qemu, Phases phases, Deadline deadline) {
+    /** Why KVM does not work here; empty if it does. */
+    Optional<String> problem(MachineModel model, QemuInstallation qemu, Phases phases, Deadline deadline) {
         if (!Files.exists(device)) {
             return Optional.of("there is no " + device
                     + ": the processor or its firmware settings lack virtualization, or the module kvm_intel or"

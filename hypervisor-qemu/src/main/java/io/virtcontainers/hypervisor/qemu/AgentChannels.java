@@ -72,7 +72,7 @@ final class AgentChannels {
     }
 
     /** Opens it, as permissions alone do not tell: containers have means to forbid a device to root. */
-    private Optional<String> problem() {
+    Optional<String> problem() {
         try (FileChannel opened = FileChannel.open(device, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             return Optional.empty();
         } catch (NoSuchFileException e) {

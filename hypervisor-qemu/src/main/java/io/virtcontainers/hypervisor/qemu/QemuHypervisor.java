@@ -7,6 +7,7 @@ import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.nio.NioIoHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.virtcontainers.AgentChannel;
+import io.virtcontainers.HostCheck;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
@@ -175,6 +176,12 @@ final class QemuHypervisor implements Hypervisor {
     public void reap(Path sandboxDirectory, Deadline deadline) {
         requireOpen("end what runs for " + sandboxDirectory);
         reaper.reap(sandboxDirectory, deadline);
+    }
+
+    @Override
+    public List<HostCheck> check(HypervisorConfig settings, Deadline deadline) {
+        requireOpen("look at the host");
+        return new QemuHostChecks(Path.of("/"), installations, accelerators, channels).of(settings, deadline);
     }
 
     private void requireOpen(String action) {

@@ -98,7 +98,8 @@ final class QemuInstallations {
         return new QemuInstallation(binary, number, paths(directories));
     }
 
-    private String run(Path binary, List<String> arguments, Deadline deadline) {
+    /** What it prints. */
+    String run(Path binary, List<String> arguments, Deadline deadline) {
         List<String> line = new ArrayList<>(List.of(binary.toString()));
         line.addAll(arguments);
         ManagedProcess process = launcher.start(line, Path.of("/"), deadline);

@@ -97,7 +97,8 @@ final class VirtioFsDaemon {
         }
     }
 
-    private static Path program(SharedFsConfig settings) {
+    /** @throws HostSetupException if there is none */
+    static Path program(SharedFsConfig settings) {
         return settings.daemon()
                 .or(() -> Programs.find("virtiofsd", DIRECTORIES))
                 .filter(Files::isExecutable)

@@ -25,6 +25,7 @@ final class ConfigurationRules {
         rules.checkRoot();
         rules.checkMachine();
         rules.checkMemory();
+        rules.checkDisks();
         rules.checkRuntime();
     }
 
@@ -71,11 +72,15 @@ final class ConfigurationRules {
         List<String> withPci = List.of("q35", "pc", "virt");
         needsMachine(Options.PFLASHES, !all.get(Options.PFLASHES).isEmpty(), withPci);
         needsMachine(Options.DEFAULT_BRIDGES, all.get(Options.DEFAULT_BRIDGES) > 1, withPci);
+        needsMachine(
+                Options.BLOCK_DEVICE_DRIVER,
+                all.get(Options.BLOCK_DEVICE_DRIVER).equals("virtio-scsi"),
+                withPci);
         needsMachine(Options.SHARED_FS, all.get(Options.SHARED_FS).equals("virtio-fs"), withPci);
         refuse(
                 Options.ENABLE_IOMMU_PLATFORM,
                 all.get(Options.ENABLE_IOMMU_PLATFORM) && !all.get(Options.ENABLE_IOMMU),
-                "needs " + named(Options.ENABLE_IOMMU) + " to be true");
+                "needs " + named(Options.ENABLE_IOMMU) + ", to be true");
         List<String> flashes = all.get(Options.PFLASHES);
         refuse(Options.PFLASHES, flashes.size() > MAX_PFLASHES, "are too many: must be at most " + MAX_PFLASHES);
         refuse(
@@ -113,12 +118,22 @@ final class ConfigurationRules {
                 "cannot be written to by this user: must be the absolute path of a directory that can");
     }
 
+    private void checkDisks() {
+        for (ConfigOption<Boolean> option :
+                List.of(Options.BLOCK_DEVICE_CACHE_DIRECT, Options.BLOCK_DEVICE_CACHE_NOFLUSH)) {
+            refuse(
+                    option,
+                    all.get(option) && !all.get(Options.BLOCK_DEVICE_CACHE_SET),
+                    "needs " + named(Options.BLOCK_DEVICE_CACHE_SET) + ", to be true");
+        }
+    }
+
     private void checkRuntime() {
         refuse(
                 Options.DISABLE_NEW_NETNS,
                 all.get(Options.DISABLE_NEW_NETNS)
                         && !all.get(Options.INTERNETWORKING_MODEL).equals("none"),
-                "needs " + named(Options.INTERNETWORKING_MODEL) + " to be \"none\"");
+                "needs " + named(Options.INTERNETWORKING_MODEL) + ", to be \"none\"");
         refuse(
                 Options.ENABLE_TEMPLATE,
                 all.get(Options.ENABLE_TEMPLATE) && all.get(Options.IMAGE).isPresent(),

@@ -141,7 +141,7 @@ public final class ConfigurationText {
         String annotation = option.annotation()
                 .map(name -> "`" + name.replace("io.katacontainers.config.", "") + "`")
                 .orElse("-");
-        return "| " + key + " | " + option.type().name() + " | " + standard + " | " + meaning.replace("|", "\\|")
-                + " | " + annotation + " |";
+        return "| " + key + " | " + option.type().name() + " | " + standard + " | "
+                + meaning.replace("|", "\\|").replace("<", "&lt;") + " | " + annotation + " |";
     }
 }

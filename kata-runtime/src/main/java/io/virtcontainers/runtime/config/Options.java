@@ -215,7 +215,7 @@ public final class Options {
                     QEMU,
                     "block_device_driver",
                     new Choice(
-                            List.of("virtio-blk"), List.of("virtio-scsi", "virtio-mmio", "virtio-blk-ccw", "nvdimm")),
+                            List.of("virtio-blk", "virtio-scsi"), List.of("virtio-mmio", "virtio-blk-ccw", "nvdimm")),
                     "virtio-blk",
                     "How a disk is plugged into the guest.")
             .kataDefault("\"virtio-scsi\"")
@@ -223,15 +223,12 @@ public final class Options {
             .env("Hypervisor.BlockDeviceDriver"));
     public static final ConfigOption<Boolean> BLOCK_DEVICE_CACHE_SET = add(ConfigOption.of(
                     QEMU, "block_device_cache_set", TRUTH, false, "Give QEMU the two cache options that follow.")
-            .notYet("disks have QEMU's default cache mode")
             .annotation("hypervisor"));
     public static final ConfigOption<Boolean> BLOCK_DEVICE_CACHE_DIRECT = add(ConfigOption.of(
                     QEMU, "block_device_cache_direct", TRUTH, false, "Pass the host's page cache by (cache.direct).")
-            .notYet("disks have QEMU's default cache mode")
             .annotation("hypervisor"));
     public static final ConfigOption<Boolean> BLOCK_DEVICE_CACHE_NOFLUSH = add(ConfigOption.of(
                     QEMU, "block_device_cache_noflush", TRUTH, false, "Ignore the guest's flushes (cache.no-flush).")
-            .notYet("disks have QEMU's default cache mode")
             .annotation("hypervisor"));
     public static final ConfigOption<Boolean> ENABLE_IOTHREADS =
             add(ConfigOption.of(QEMU, "enable_iothreads", TRUTH, false, "Give disks a thread of their own on the host.")

@@ -2,6 +2,8 @@
 package io.virtcontainers.runtime.config;
 
 import io.virtcontainers.AgentChannel;
+import io.virtcontainers.BlockConfig;
+import io.virtcontainers.BlockDriver;
 import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.GuestRoot;
 import io.virtcontainers.HypervisorConfig;
@@ -67,6 +69,7 @@ final class SandboxSettings {
                 .agentChannel(configuration.get(Options.USE_VSOCK) ? AgentChannel.AUTO : AgentChannel.VIRTIO_SERIAL)
                 .machine(machine(configuration))
                 .memory(guestMemory(configuration))
+                .block(block(configuration))
                 .sharedFs(sharedFs(configuration));
         configuration.get(Options.PATH).ifPresent(hypervisor::binary);
         configuration.get(Options.KERNEL).ifPresent(hypervisor::kernel);
@@ -97,6 +100,16 @@ final class SandboxSettings {
                         parameters.add("agent.container_pipe_size=" + configuration.get(Options.CONTAINER_PIPE_SIZE)));
         parameters.addAll(configuration.get(Options.KERNEL_PARAMS));
         return parameters;
+    }
+
+    private static BlockConfig block(Configuration configuration) {
+        BlockDriver driver = configuration.get(Options.BLOCK_DEVICE_DRIVER).equals("virtio-scsi")
+                ? BlockDriver.VIRTIO_SCSI
+                : BlockDriver.VIRTIO_BLK;
+        return new BlockConfig(
+                driver,
+                configuration.get(Options.BLOCK_DEVICE_CACHE_DIRECT),
+                configuration.get(Options.BLOCK_DEVICE_CACHE_NOFLUSH));
     }
 
     private static MachineType machineType(Configuration configuration) {

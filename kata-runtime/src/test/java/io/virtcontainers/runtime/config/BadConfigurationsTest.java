@@ -135,7 +135,7 @@ class BadConfigurationsTest {
                         ":3: [hypervisor.qemu] enable_iommu = true: cannot be with machine_type = \"pc\" (line 2): must be q35"),
                 mistake(
                         Q + "enable_iommu_platform = true",
-                        "enable_iommu_platform = true: needs enable_iommu, by default false to be true"),
+                        "enable_iommu_platform = true: needs enable_iommu, by default false, to be true"),
                 mistake(
                         Q + "machine_type = \"microvm\"\nshared_fs = \"virtio-fs\"",
                         ":3: [hypervisor.qemu] shared_fs = \"virtio-fs\": cannot be with machine_type"),
@@ -150,20 +150,23 @@ class BadConfigurationsTest {
                         ":3: [hypervisor.qemu] default_maxvcpus = 2: is less than default_vcpus = 4 (line 2)"),
                 mistake(
                         "[runtime]\ndisable_new_netns = true",
-                        "disable_new_netns = true: needs internetworking_model, by default \"tcfilter\" to be \"none\""),
+                        "disable_new_netns = true: needs internetworking_model, by default \"tcfilter\", to be \"none\""),
                 mistake(
                         "[factory]\nenable_template = true\n" + Q + "image = \"DIR/file\"",
                         ":2: [factory] enable_template = true: needs an initrd"),
                 mistake(
                         "[factory]\nenable_template = true\n" + Q + "shared_fs = \"virtio-fs\"",
                         "enable_template = true: cannot be together with shared_fs"),
+                mistake(
+                        Q + "block_device_cache_direct = true",
+                        "block_device_cache_direct = true: needs block_device_cache_set, by default false, to be true"),
                 // What is known but not there.
                 mistake(
                         Q + "shared_fs = \"virtio-9p\"",
                         "shared_fs = \"virtio-9p\": is not supported: must be auto, virtio-fs or none"),
                 mistake(
-                        Q + "block_device_driver = \"virtio-scsi\"",
-                        "block_device_driver = \"virtio-scsi\": is not supported: must be virtio-blk"),
+                        Q + "block_device_driver = \"nvdimm\"",
+                        "block_device_driver = \"nvdimm\": is not supported: must be virtio-blk or virtio-scsi"),
                 mistake(
                         Q + "enable_virtio_mem = true",
                         "enable_virtio_mem = true: is not supported: memory is plugged in modules; remove the key, or set it to false"),

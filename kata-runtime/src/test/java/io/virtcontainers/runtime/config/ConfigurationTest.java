@@ -4,6 +4,8 @@ package io.virtcontainers.runtime.config;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.virtcontainers.AgentChannel;
+import io.virtcontainers.BlockConfig;
+import io.virtcontainers.BlockDriver;
 import io.virtcontainers.GuestRoot;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.MachineType;
@@ -163,6 +165,9 @@ class ConfigurationTest {
                 virtio_fs_daemon = "/bin/sh"
                 virtio_fs_extra_args = ["-d"]
                 virtio_fs_cache = "none"
+                block_device_driver = "virtio-scsi"
+                block_device_cache_set = true
+                block_device_cache_noflush = true
                 enable_iothreads = true
                 enable_mem_prealloc = true
                 enable_iommu = true
@@ -198,6 +203,7 @@ class ConfigurationTest {
                 .isTrue();
         assertThat(machine.vhostNet()).isFalse();
         assertThat(machine.entropySource()).contains(Path.of("/dev/urandom"));
+        assertThat(hypervisor.block()).isEqualTo(new BlockConfig(BlockDriver.VIRTIO_SCSI, false, true));
         var memory = hypervisor.memory();
         assertThat(memory.slots()).isEqualTo(4);
         assertThat(memory.preallocate() && memory.locked()).isTrue();

@@ -85,7 +85,8 @@ final class HostTool {
         }
     }
 
-    private static String require(String program) {
+    /** @throws HostSetupException with what to install, if it is missing */
+    static String require(String program) {
         String path = Optional.ofNullable(System.getenv("PATH")).orElse("/usr/bin:/bin") + ":/usr/sbin:/sbin";
         return Stream.of(path.split(File.pathSeparator))
                 .filter(directory -> !directory.isEmpty())
@@ -93,7 +94,7 @@ final class HostTool {
                 .filter(Files::isExecutable)
                 .findFirst()
                 .map(Path::toString)
-                .orElseThrow(() -> new HostSetupException(
-                        program + " is not in PATH (" + path + "); network namespaces need iproute2 and util-linux"));
+                .orElseThrow(() -> new HostSetupException(program + " is not in PATH (" + path
+                        + "); network namespaces need it: install iproute2 and util-linux"));
     }
 }

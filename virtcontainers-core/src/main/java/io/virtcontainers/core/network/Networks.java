@@ -2,8 +2,10 @@
 package io.virtcontainers.core.network;
 
 import io.virtcontainers.GuestInterface;
+import io.virtcontainers.HostCheck;
 import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.spi.Deadline;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -16,6 +18,14 @@ public final class Networks {
         if (config instanceof NetworkConfig.Namespace namespace) {
             String unused = NamespaceNetwork.identity(namespace.path());
         }
+    }
+
+    /** The programs that wire network namespaces; only those need them. */
+    public static List<HostCheck> check() {
+        return List.of("ip", "tc", "nsenter").stream()
+                .map(program -> HostCheck.ofFile(program, () -> Path.of(HostTool.require(program))))
+                .map(check -> check.isFailed() ? HostCheck.warning(check.name(), check.finding()) : check)
+                .toList();
     }
 
     /**
