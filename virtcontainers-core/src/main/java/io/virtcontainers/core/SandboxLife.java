@@ -4,6 +4,7 @@ package io.virtcontainers.core;
 import io.virtcontainers.AgentConnectionLostException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.Diagnostics;
+import io.virtcontainers.HostCgroup;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
@@ -20,6 +21,7 @@ import io.virtcontainers.State;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
+import io.virtcontainers.core.cgroup.HostCgroups;
 import io.virtcontainers.core.network.GuestNetwork;
 import io.virtcontainers.core.network.Networks;
 import io.virtcontainers.core.state.ContainerRecord;
@@ -426,6 +428,7 @@ final class SandboxLife {
         place.createVmDirectory();
         SandboxConfig config = record().config();
         GuestNetwork network = network(config, deadline);
+        config.cgroup().ifPresent(this::makeCgroup);
         VmConfig described =
                 backends.machine(config, place.vmDirectory(), booted).withNetwork(network.cards(), network.namespace());
         VmConfig wanted;
@@ -437,6 +440,7 @@ final class SandboxLife {
         VirtualMachine launched = step("hypervisor.launch", () -> launch(wanted, saved.isEmpty(), deadline));
         GuestSession started = newSession(launched);
         adopt(started);
+        joinCgroup();
         launched.onEvent(event -> machineTold(started, event));
         Agent connecting = started.connect(backends.agents());
         var unused = launched.onExit().thenAccept(reason -> machineEnded(started, reason));
@@ -496,6 +500,26 @@ final class SandboxLife {
             phases.begin("template.refused").close();
             return machine;
         }
+    }
+
+    private void makeCgroup(HostCgroup group) {
+        step("cgroup.create", () -> {
+            HostCgroups.ofHost().requireAbsent(group);
+            save(record().holding(Held.cgroup(group.path())), "cgroup");
+            HostCgroups.ofHost().make(group);
+            return null;
+        });
+    }
+
+    /** The machine, and its processors as many as there are now. */
+    private void joinCgroup() {
+        record().config()
+                .cgroup()
+                .ifPresent(group -> request("cgroup.join", () -> {
+                    var threads = machine().processorThreads(Deadline.after(REQUEST));
+                    HostCgroups.ofHost().join(group, machine().process().pid(), threads);
+                    return null;
+                }));
     }
 
     private GuestNetwork network(SandboxConfig config, Deadline deadline) {
@@ -915,6 +939,7 @@ final class SandboxLife {
             MachineSize before = machine().size(deadline);
             MachineSize now = machine().resize(vcpus, memory, deadline);
             if (now.vcpus() > before.vcpus()) {
+                joinCgroup();
                 agent(deadline).onlineCpus(now.vcpus() - before.vcpus(), deadline);
             }
             if (now.memory().compareTo(before.memory()) > 0) {

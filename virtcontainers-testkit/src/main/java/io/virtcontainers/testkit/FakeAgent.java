@@ -11,10 +11,12 @@ import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.ContainerRoot;
@@ -336,6 +338,16 @@ public final class FakeAgent implements Agent {
     @Override
     public void copyFile(Path source, GuestPath target, Deadline deadline) {
         run("copyFile", deadline, () -> guest.system().copy(source, target));
+    }
+
+    @Override
+    public void copyIn(String containerId, Path source, GuestPath target, Deadline deadline) {
+        throw new UnsupportedException("fake containers have no files");
+    }
+
+    @Override
+    public void copyOut(String containerId, GuestPath source, Path target, MemorySize max, Deadline deadline) {
+        throw new UnsupportedException("fake containers have no files");
     }
 
     @Override

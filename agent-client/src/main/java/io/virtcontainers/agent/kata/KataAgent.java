@@ -9,6 +9,7 @@ import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
@@ -42,6 +43,7 @@ final class KataAgent implements Agent {
     private final AgentConnection connection;
     private final ContainerCalls containers;
     private final NetworkCalls network;
+    private final ContainerFiles files;
     private final MachineCalls machine;
     private final Executor callbacks;
     private final Consumer<KataAgent> onClose;
@@ -54,6 +56,7 @@ final class KataAgent implements Agent {
         this.connection = new AgentConnection(transport, KeepAlive.INTERVAL, halted, callbacks);
         this.containers = new ContainerCalls(connection);
         this.network = new NetworkCalls(connection);
+        this.files = new ContainerFiles(connection);
         this.machine = new MachineCalls(connection);
         this.callbacks = callbacks;
         this.onClose = onClose;
@@ -208,7 +211,17 @@ final class KataAgent implements Agent {
 
     @Override
     public void copyFile(Path source, GuestPath target, Deadline deadline) {
-        new FileCopy(connection, source, target).run(deadline);
+        files.send(source, target, deadline);
+    }
+
+    @Override
+    public void copyIn(String containerId, Path source, GuestPath target, Deadline deadline) {
+        files.copyIn(containerId, source, target, deadline);
+    }
+
+    @Override
+    public void copyOut(String containerId, GuestPath source, Path target, MemorySize max, Deadline deadline) {
+        files.copyOut(containerId, source, target, max, deadline);
     }
 
     @Override
