@@ -41,6 +41,7 @@ import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -447,22 +448,20 @@ final class SandboxLife {
             Agent unusedReady = started.ready(backends.agents(), deadline);
             return null;
         });
+        if (saved.isPresent()) {
+            step("clone.renew", () -> {
+                List<String> resumed = saved.get().frozen();
+                connecting.renewSandbox(id(), config.hostname(), Instant.now(), resumed, deadline);
+                return null;
+            });
+            return;
+        }
         if (wanted.memoryImage() instanceof MemoryImage.Clone) {
             step("clone.renew", () -> {
                 connecting.reseedRandom(deadline);
                 connecting.setTime(Instant.now(), deadline);
                 return null;
             });
-        }
-        if (saved.isPresent()) {
-            step("sandbox.rename", () -> {
-                connecting.renameSandbox(id(), config.hostname(), deadline);
-                for (String container : saved.get().frozen()) {
-                    connecting.resumeContainer(container, deadline);
-                }
-                return null;
-            });
-            return;
         }
         step("sandbox.create", () -> {
             connecting.createSandbox(

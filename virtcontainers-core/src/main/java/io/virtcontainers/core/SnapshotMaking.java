@@ -81,7 +81,8 @@ final class SnapshotMaking {
         refuse(
                 size.vcpus() != config.vcpus() || !size.memory().equals(config.memory()),
                 "it was resized to " + size + ": create it with what it needs");
-        sandbox.agent(deadline).renameSandbox(sandbox.id(), config.hostname(), deadline); // whether the agent can
+        // Whether the agent can: this one stays what it is.
+        sandbox.agent(deadline).renewSandbox(sandbox.id(), config.hostname(), Instant.now(), List.of(), deadline);
         return new Plan(described, key);
     }
 
