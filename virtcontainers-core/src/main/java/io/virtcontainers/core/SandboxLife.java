@@ -427,13 +427,16 @@ final class SandboxLife {
         place.createVmDirectory();
         SandboxConfig config = record().config();
         GuestNetwork network = network(config, deadline);
-        VmConfig described =
-                backends.machine(config, place.vmDirectory(), booted).withNetwork(network.cards(), network.namespace());
+        VmConfig bare = backends.machine(config, place.vmDirectory(), booted);
+        VmConfig described = bare.withNetwork(network.cards(), network.namespace());
         VmConfig wanted;
         if (saved.isPresent()) {
             wanted = step("snapshot.check", () -> saved.get().machineOf(described, backends.hypervisor(), phases));
+        } else if (config.template()) {
+            // A template has no card, whose address would be in all clones: each gets its own, plugged in.
+            wanted = cloned(network.isPluggable() ? bare : described, deadline).orElse(described);
         } else {
-            wanted = config.template() ? cloned(described, deadline) : described;
+            wanted = described;
         }
         VirtualMachine launched = step("hypervisor.launch", () -> launch(wanted, saved.isEmpty(), deadline));
         GuestSession started = newSession(launched);
@@ -469,7 +472,11 @@ final class SandboxLife {
                             .withDns(network.dns())
                             .withStorages(ContainerMounts.ofSandbox(config.hypervisor())),
                     deadline);
-            network.configure(connecting, deadline);
+            if (wanted.cards().isEmpty()) {
+                network.plugInto(launched, connecting, deadline);
+            } else {
+                network.configure(connecting, deadline);
+            }
             return null;
         });
     }
@@ -485,15 +492,15 @@ final class SandboxLife {
         }
     }
 
-    /** As a clone of a template, or as it is if there cannot be one. */
-    private VmConfig cloned(VmConfig machine, Deadline deadline) {
+    /** As a clone of a template; empty if there cannot be one. */
+    private Optional<VmConfig> cloned(VmConfig machine, Deadline deadline) {
         try {
-            return machine.withMemoryImage(
-                    step("template.get", () -> engine.templateStore().get(machine, phases, deadline)));
+            return Optional.of(machine.withMemoryImage(
+                    step("template.get", () -> engine.templateStore().get(machine, phases, deadline))));
         } catch (UnsupportedException e) {
             log.info("boots without a template, as {}: sandbox={}", e.getMessage(), id());
             phases.begin("template.refused").close();
-            return machine;
+            return Optional.empty();
         }
     }
 

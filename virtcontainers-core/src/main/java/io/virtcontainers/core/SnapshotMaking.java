@@ -74,7 +74,8 @@ final class SnapshotMaking {
         List<PluggedDisk> disks = machine.disks(devices, deadline);
         refuse(
                 !SavedSandbox.hasAll(disks, devices),
-                "it has live files of the host: use Mount.Bind, or create it without them");
+                "it has devices that are no disks, such as live files of the host or network cards: " + devices
+                        + ": use Mount.Bind, or remove them");
         VmConfig described = sandbox.backends().machine(config, NOWHERE, image).withDisks(disks);
         MachineKey key = sandbox.backends().hypervisor().templateKey(described, sandbox.phases(), deadline);
         MachineSize size = machine.size(deadline);
