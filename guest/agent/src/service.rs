@@ -33,9 +33,9 @@ async fn dispatch(agent: Arc<Agent>, path: &str, message: Bytes) -> Result<Frame
         return call(agent, method, message).await;
     }
     match path {
-        "/virtcontainers.GuestService/RenameSandbox" => {
+        "/virtcontainers.GuestService/RenewSandbox" => {
             let request = decode(message)?;
-            done(async move { agent.rename_sandbox(request).await }).await
+            done(async move { agent.renew_sandbox(request).await }).await
         }
         "/virtcontainers.GuestService/ReadFile" => {
             let request: virtcontainers::ReadFileRequest = decode(message)?;

@@ -55,12 +55,15 @@ public interface Agent extends AutoCloseable {
     }
 
     /**
-     * Tells the guest that it is another sandbox from now on: a clone. The host name of its containers changes, also of
-     * those that run (RenameSandbox, which is beyond Kata Containers 1.x).
+     * Tells the guest that it is another sandbox from now on: a clone. It gets fresh randomness from the host, this time and
+     * this host name, also for its containers that run; then those that are named run on (RenewSandbox, which is beyond Kata
+     * Containers 1.x).
      *
+     * @param time not before 1970
+     * @param resumed paused containers
      * @throws io.virtcontainers.UnsupportedException if the agent cannot
      */
-    void renameSandbox(String sandboxId, String hostname, Deadline deadline);
+    void renewSandbox(String sandboxId, String hostname, Instant time, List<String> resumed, Deadline deadline);
 
     /** Ends all containers and flushes the guest's disks (DestroySandbox). */
     void destroySandbox(Deadline deadline);

@@ -43,6 +43,7 @@ import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -429,13 +430,16 @@ final class SandboxLife {
         SandboxConfig config = record().config();
         GuestNetwork network = network(config, deadline);
         config.cgroup().ifPresent(this::makeCgroup);
-        VmConfig described =
-                backends.machine(config, place.vmDirectory(), booted).withNetwork(network.cards(), network.namespace());
+        VmConfig bare = backends.machine(config, place.vmDirectory(), booted);
+        VmConfig described = bare.withNetwork(network.cards(), network.namespace());
         VmConfig wanted;
         if (saved.isPresent()) {
             wanted = step("snapshot.check", () -> saved.get().machineOf(described, backends.hypervisor(), phases));
+        } else if (config.template()) {
+            // A template has no card, whose address would be in all clones: each gets its own, plugged in.
+            wanted = cloned(network.isPluggable() ? bare : described, deadline).orElse(described);
         } else {
-            wanted = config.template() ? cloned(described, deadline) : described;
+            wanted = described;
         }
         VirtualMachine launched = step("hypervisor.launch", () -> launch(wanted, saved.isEmpty(), deadline));
         GuestSession started = newSession(launched);
@@ -451,6 +455,14 @@ final class SandboxLife {
             Agent unusedReady = started.ready(backends.agents(), deadline);
             return null;
         });
+        if (saved.isPresent()) {
+            step("clone.renew", () -> {
+                List<String> resumed = saved.get().frozen();
+                connecting.renewSandbox(id(), config.hostname(), Instant.now(), resumed, deadline);
+                return null;
+            });
+            return;
+        }
         if (wanted.memoryImage() instanceof MemoryImage.Clone) {
             step("clone.renew", () -> {
                 connecting.reseedRandom(deadline);
@@ -458,23 +470,17 @@ final class SandboxLife {
                 return null;
             });
         }
-        if (saved.isPresent()) {
-            step("sandbox.rename", () -> {
-                connecting.renameSandbox(id(), config.hostname(), deadline);
-                for (String container : saved.get().frozen()) {
-                    connecting.resumeContainer(container, deadline);
-                }
-                return null;
-            });
-            return;
-        }
         step("sandbox.create", () -> {
             connecting.createSandbox(
                     GuestSandbox.of(id(), config.hostname())
                             .withDns(network.dns())
                             .withStorages(ContainerMounts.ofSandbox(config.hypervisor())),
                     deadline);
-            network.configure(connecting, deadline);
+            if (wanted.cards().isEmpty()) {
+                network.plugInto(launched, connecting, deadline);
+            } else {
+                network.configure(connecting, deadline);
+            }
             return null;
         });
     }
@@ -490,15 +496,15 @@ final class SandboxLife {
         }
     }
 
-    /** As a clone of a template, or as it is if there cannot be one. */
-    private VmConfig cloned(VmConfig machine, Deadline deadline) {
+    /** As a clone of a template; empty if there cannot be one. */
+    private Optional<VmConfig> cloned(VmConfig machine, Deadline deadline) {
         try {
-            return machine.withMemoryImage(
-                    step("template.get", () -> engine.templateStore().get(machine, phases, deadline)));
+            return Optional.of(machine.withMemoryImage(
+                    step("template.get", () -> engine.templateStore().get(machine, phases, deadline))));
         } catch (UnsupportedException e) {
             log.info("boots without a template, as {}: sandbox={}", e.getMessage(), id());
             phases.begin("template.refused").close();
-            return machine;
+            return Optional.empty();
         }
     }
 

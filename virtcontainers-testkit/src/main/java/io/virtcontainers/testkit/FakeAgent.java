@@ -188,8 +188,13 @@ public final class FakeAgent implements Agent {
     }
 
     @Override
-    public void renameSandbox(String sandboxId, String hostname, Deadline deadline) {
-        run("renameSandbox", deadline, () -> guest.renameSandbox(sandboxId, hostname));
+    public void renewSandbox(String sandboxId, String hostname, Instant time, List<String> resumed, Deadline deadline) {
+        run("renewSandbox", deadline, () -> {
+            guest.renameSandbox(sandboxId, hostname);
+            guest.system().reseed();
+            guest.system().setTime(time);
+            resumed.forEach(id -> guest.container(id).resume());
+        });
     }
 
     @Override

@@ -17,7 +17,6 @@ import io.virtcontainers.VirtException;
 import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.CheckRequest;
 import io.virtcontainers.agent.kata.protocol.DestroySandboxRequest;
-import io.virtcontainers.agent.kata.protocol.GuestServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.HealthGrpc;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.ContainerRoot;
@@ -85,10 +84,8 @@ final class KataAgent implements Agent {
     }
 
     @Override
-    public void renameSandbox(String sandboxId, String hostname, Deadline deadline) {
-        var method = GuestServiceGrpc.getRenameSandboxMethod();
-        Rpc rpc = Rpc.of(method, "sandbox " + sandboxId);
-        var unused = connection.call(method, SandboxMessages.rename(sandboxId, hostname), rpc, deadline);
+    public void renewSandbox(String sandboxId, String hostname, Instant time, List<String> resumed, Deadline deadline) {
+        machine.renew(sandboxId, hostname, time, resumed, deadline);
     }
 
     @Override
