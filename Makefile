@@ -9,15 +9,16 @@ export LC_ALL ?= C.UTF-8
 MVN := ./mvnw -B -ntp
 CACHE := $(or $(VIRTCONTAINERS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtcontainers)
 
-.PHONY: help demo test lab-test setup build bench format clean
+.PHONY: help demo test lab-test client-test setup build bench format clean
 
 help:
 	@echo "make demo    boot a VM and run a container in it"
 	@echo "make test    all tests: unit tests, and tests that boot VMs"
 	@echo "make lab-test  KVM and vsock, in an emulated machine that has both"
+	@echo "make client-test  podman and containerd on bin/kata-runtime, as root"
 	@echo "make bench   the benchmarks; prints ratios"
 	@echo "make setup   what the others need: packages, guest kernel, guest agent (each does this by itself)"
-	@echo "make build   the jars and bin/vrun, without tests"
+	@echo "make build   the jars, bin/vrun and bin/kata-runtime, without tests"
 	@echo "make format  format all sources"
 	@echo "make clean   remove what was built here (the cache in $(CACHE) stays)"
 
@@ -39,6 +40,9 @@ test: setup
 lab-test: build
 	@exec scripts/lab-test
 
+client-test: build
+	@exec scripts/client-test
+
 bench: build
 	exec bin/bench
 
@@ -48,6 +52,7 @@ setup:
 build: setup
 	@echo "==> Java: all modules (1 to 2 minutes the first time, as Maven downloads what it needs)"
 	$(MVN) -q install -DskipTests
+	scripts/kata-runtime-archive
 
 format:
 	$(MVN) -q spotless:apply
