@@ -8,28 +8,37 @@ import io.virtcontainers.VirtContainers;
 import io.virtcontainers.oci.OciState;
 import io.virtcontainers.runtime.Registry.Entry;
 import java.io.IOException;
-import java.util.Map;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalLong;
 
 /** The containers of one root, by the ids that engines give them. */
 final class Containers implements AutoCloseable {
+    private final Path root;
     private final VirtContainers library;
     private final Registry registry;
 
-    private Containers(VirtContainers library, Registry registry) {
+    private Containers(Path root, VirtContainers library) {
+        this.root = root;
         this.library = library;
-        this.registry = registry;
+        this.registry = new Registry(root);
     }
 
     static Containers open(GlobalOptions options) {
         // One operation on one sandbox, which settles it: others are not looked at.
         return new Containers(
+                options.root(),
                 VirtContainers.builder()
                         .stateDirectory(options.root())
                         .sweep(false)
-                        .open(),
-                new Registry(options.root()));
+                        .open());
+    }
+
+    /** Forgets a container that is gone. */
+    void forget(Entry entry) throws IOException {
+        Files.deleteIfExists(StateServer.socket(root, entry.supervisor().pid())); // if it was killed
+        registry.remove(entry.id());
     }
 
     VirtContainers library() {
@@ -71,10 +80,10 @@ final class Containers implements AutoCloseable {
     }
 
     OciState state(Entry entry) {
-        Optional<ContainerStatus> known = known(entry);
-        OciState.Status status = status(entry, known);
-        Map<String, String> annotations =
-                known.map(ContainerStatus::annotations).orElse(Map.of());
+        return state(entry, status(entry));
+    }
+
+    static OciState state(Entry entry, OciState.Status status) {
         return new OciState(
                 entry.ociVersion(),
                 entry.id(),
@@ -83,7 +92,7 @@ final class Containers implements AutoCloseable {
                         ? OptionalLong.empty()
                         : OptionalLong.of(entry.supervisor().pid()),
                 entry.bundle().toString(),
-                annotations);
+                entry.annotations());
     }
 
     @Override

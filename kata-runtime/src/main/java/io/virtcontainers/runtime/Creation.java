@@ -46,12 +46,17 @@ final class Creation {
                 bundle.containerType() == ContainerType.SANDBOX ? id : bundle.sandboxId(id),
                 bundle.directory(),
                 bundle.spec().ociVersion(),
-                HostProcess.current());
+                HostProcess.current(),
+                bundle.annotations());
         OciHooks hooks = bundle.spec().hooks();
         if (!hooks.forGuest().isEmpty()) {
             throw new UnsupportedException("hooks." + hooks.forGuest().get(0)
                     + ": hooks in the container's namespaces are in the guest, where" + " the host's programs are not");
         }
+    }
+
+    Entry entry() {
+        return entry;
     }
 
     Container make() throws IOException {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.runtime;
 
+import io.virtcontainers.DamagedStateException;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.VirtException;
@@ -31,15 +32,28 @@ final class DeleteCommand {
         boolean force = arguments.is("force");
         try (Containers containers = Containers.open(options)) {
             for (String id : arguments.rest()) {
-                Optional<Entry> entry = containers.registry().find(id);
-                if (entry.isEmpty() && !force) {
-                    throw Registry.notFound(id);
-                }
-                if (entry.isPresent()) {
-                    delete(containers, entry.get(), force);
-                }
+                delete(containers, id, force);
             }
             return 0;
+        }
+    }
+
+    private static void delete(Containers containers, String id, boolean force) throws IOException {
+        Optional<Entry> entry;
+        try {
+            entry = containers.registry().find(id);
+        } catch (DamagedStateException e) {
+            if (!force) {
+                throw e;
+            }
+            containers.library().cleanup(id); // if it has a sandbox of its own, that goes by its id
+            containers.registry().remove(id);
+            return;
+        }
+        if (entry.isPresent()) {
+            delete(containers, entry.get(), force);
+        } else if (!force) {
+            throw Registry.notFound(id);
         }
     }
 
@@ -60,7 +74,7 @@ final class DeleteCommand {
         }
         end(entry.supervisor(), /* atOnce= */ false);
         runHooks(before);
-        containers.registry().remove(entry.id());
+        containers.forget(entry);
     }
 
     private static void requireForce(Entry entry, boolean force, String problem) {

@@ -39,6 +39,7 @@ record GlobalOptions(
             Option.value("root"),
             Option.value("rootless"),
             Option.flag("systemd-cgroup"),
+            Option.value("cgroup-manager"), // crun's, as podman says it
             Option.flag("debug"),
             Option.flag(SHOW_PATHS),
             Option.flag("version", "v"),

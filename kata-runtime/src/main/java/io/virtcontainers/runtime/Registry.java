@@ -3,9 +3,6 @@ package io.virtcontainers.runtime;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.virtcontainers.AlreadyExistsException;
 import io.virtcontainers.DamagedStateException;
 import io.virtcontainers.HostProcess;
@@ -13,6 +10,8 @@ import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.runtime.log.RuntimeLog;
 import java.io.IOException;
+import java.io.Reader;
+import java.io.StringWriter;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -22,7 +21,10 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Properties;
+import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
@@ -31,7 +33,7 @@ import java.util.regex.Pattern;
  */
 final class Registry {
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String ANNOTATION = "annotation.";
 
     private final Path directory;
 
@@ -45,8 +47,15 @@ final class Registry {
      * @param bundle its bundle, absolute
      * @param ociVersion the version that its configuration names
      * @param supervisor the process that stands for it
+     * @param annotations those of its configuration, and of {@link io.virtcontainers.oci.Annotations}
      */
-    record Entry(String id, String sandbox, Path bundle, String ociVersion, HostProcess supervisor) {
+    record Entry(
+            String id,
+            String sandbox,
+            Path bundle,
+            String ociVersion,
+            HostProcess supervisor,
+            Map<String, String> annotations) {
         /** Whether the sandbox is this container's, so ends with it. */
         boolean isSandbox() {
             return id.equals(sandbox);
@@ -75,7 +84,7 @@ final class Registry {
         Path target = file(entry.id());
         Path temporary = Files.createTempFile(directory, ".", "");
         try {
-            Files.writeString(temporary, json(entry));
+            Files.writeString(temporary, text(entry));
             Files.createLink(target, temporary);
         } catch (FileAlreadyExistsException e) {
             throw new AlreadyExistsException("ID already in use: " + entry.id());
@@ -84,18 +93,20 @@ final class Registry {
         }
     }
 
-    private static String json(Entry entry) {
-        var json = JsonNodeFactory.instance
-                .objectNode()
-                .put("id", entry.id())
-                .put("sandbox", entry.sandbox())
-                .put("bundle", entry.bundle().toString())
-                .put("ociVersion", entry.ociVersion());
-        json.putObject("supervisor")
-                .put("pid", entry.supervisor().pid())
-                .put("startTime", entry.supervisor().startTime())
-                .put("bootId", entry.supervisor().bootId());
-        return json.toString();
+    /** As properties, which Java reads without a library: the command {@code state} shall be quick. */
+    private static String text(Entry entry) throws IOException {
+        Properties properties = new Properties();
+        properties.setProperty("id", entry.id());
+        properties.setProperty("sandbox", entry.sandbox());
+        properties.setProperty("bundle", entry.bundle().toString());
+        properties.setProperty("ociVersion", entry.ociVersion());
+        properties.setProperty("pid", Long.toString(entry.supervisor().pid()));
+        properties.setProperty("startTime", Long.toString(entry.supervisor().startTime()));
+        properties.setProperty("bootId", entry.supervisor().bootId());
+        entry.annotations().forEach((key, value) -> properties.setProperty(ANNOTATION + key, value));
+        StringWriter text = new StringWriter();
+        properties.store(text, null);
+        return text.toString();
     }
 
     Optional<Entry> find(String id) throws IOException {
@@ -111,21 +122,36 @@ final class Registry {
     }
 
     private static Entry read(Path file) throws IOException {
-        JsonNode json = JSON.readTree(Files.readString(file, UTF_8));
-        try {
-            JsonNode supervisor = json.required("supervisor");
+        Properties properties = new Properties();
+        try (Reader reader = Files.newBufferedReader(file, UTF_8)) {
+            properties.load(reader);
+            Map<String, String> annotations = new TreeMap<>();
+            for (String key : properties.stringPropertyNames()) {
+                if (key.startsWith(ANNOTATION)) {
+                    annotations.put(key.substring(ANNOTATION.length()), required(properties, key));
+                }
+            }
             return new Entry(
-                    json.required("id").textValue(),
-                    json.required("sandbox").textValue(),
-                    Path.of(json.required("bundle").textValue()),
-                    json.required("ociVersion").textValue(),
+                    required(properties, "id"),
+                    required(properties, "sandbox"),
+                    Path.of(required(properties, "bundle")),
+                    required(properties, "ociVersion"),
                     new HostProcess(
-                            supervisor.required("pid").longValue(),
-                            supervisor.required("startTime").longValue(),
-                            supervisor.required("bootId").textValue()));
+                            Long.parseLong(required(properties, "pid")),
+                            Long.parseLong(required(properties, "startTime")),
+                            required(properties, "bootId")),
+                    annotations);
         } catch (IllegalArgumentException e) {
             throw new DamagedStateException(file + " is no record of a container: " + e.getMessage(), file, e);
         }
+    }
+
+    private static String required(Properties properties, String key) {
+        String value = properties.getProperty(key);
+        if (value == null) {
+            throw new IllegalArgumentException(key + " is missing");
+        }
+        return value;
     }
 
     /** @throws NotFoundException if there is none */
@@ -144,7 +170,11 @@ final class Registry {
         List<Entry> all = new ArrayList<>();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(directory, "[!.]*")) {
             for (Path file : files) {
-                readIfThere(file).ifPresent(all::add);
+                try {
+                    readIfThere(file).ifPresent(all::add);
+                } catch (DamagedStateException e) {
+                    System.err.println(e.getMessage() + "; left out of the list");
+                }
             }
         } catch (NoSuchFileException e) {
             return List.of();

@@ -11,6 +11,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
@@ -29,7 +30,11 @@ final class Report implements AutoCloseable {
 
     /** The supervisor's side. */
     static Report to(Path socket) throws IOException {
-        return new Report(SocketChannel.open(UnixDomainSocketAddress.of(socket)));
+        try {
+            return new Report(SocketChannel.open(UnixDomainSocketAddress.of(socket)));
+        } finally {
+            Files.deleteIfExists(socket); // also if the command is killed
+        }
     }
 
     static ServerSocketChannel listen(Path socket) throws IOException {
@@ -69,6 +74,9 @@ final class Report implements AutoCloseable {
     }
 
     private void send(String text) throws IOException {
+        if (!connection.isOpen()) {
+            return;
+        }
         byte[] bytes = text.getBytes(UTF_8);
         ByteBuffer buffer = ByteBuffer.wrap(bytes, 0, Math.min(bytes.length, MAX_BYTES));
         while (buffer.hasRemaining()) {

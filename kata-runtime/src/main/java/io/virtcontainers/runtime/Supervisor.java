@@ -3,11 +3,12 @@ package io.virtcontainers.runtime;
 
 import io.virtcontainers.Container;
 import io.virtcontainers.GuestProcess;
+import io.virtcontainers.ProcessConfig;
+import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * The process of the host that stands for a process in a guest: engines have its pid, give it the standard streams, and
@@ -17,7 +18,15 @@ import java.util.Optional;
  * <p>If the command goes away before the report, what has been made is undone.
  */
 final class Supervisor {
-    private Supervisor() {}
+    private final GlobalOptions options;
+    private final Report report;
+    private final Containers containers;
+
+    private Supervisor(GlobalOptions options, Report report, Containers containers) {
+        this.options = options;
+        this.report = report;
+        this.containers = containers;
+    }
 
     /** @param words the socket to report to, the kind, and the words of that command */
     static int run(GlobalOptions options, List<String> words) throws IOException {
@@ -25,37 +34,59 @@ final class Supervisor {
                 Containers containers = Containers.open(options)) {
             Thread self = Thread.currentThread();
             report.onLoss(self::interrupt);
-            Attached attached;
+            Supervisor supervisor = new Supervisor(options, report, containers);
+            List<String> rest = words.subList(2, words.size());
             try {
-                attached = attach(containers, words.get(1), words.subList(2, words.size()));
+                return words.get(1).equals("create") ? supervisor.create(rest) : supervisor.exec(rest);
             } catch (VirtException | UsageException | IOException e) {
-                report.failed(Main.text(e));
+                report.failed(Main.text(e)); // does nothing if it was ready
                 return Main.FAILED;
             }
-            report.ready();
-            return attached.relay().await();
         }
     }
 
-    private record Attached(Relay relay, Optional<Console> console) {}
-
-    private static Attached attach(Containers containers, String kind, List<String> words) throws IOException {
-        if (kind.equals("create")) {
-            CreateOptions create = CreateOptions.parse("create", words);
-            Container container = new Creation(containers, create.id(), create.bundle()).make();
-            return relay(
-                    container.process(), container.config().process().terminal().isPresent());
+    private int create(List<String> words) throws IOException {
+        CreateOptions create = CreateOptions.parse("create", words);
+        Creation creation = new Creation(containers, create.id(), create.bundle());
+        Container container = creation.make();
+        try (StateServer states = StateServer.start(
+                options.root(), () -> containers.state(creation.entry()).toJson())) {
+            Relay relay;
+            try {
+                relay = relay(
+                        container.process(),
+                        container.config().process().terminal().isPresent());
+                report.ready();
+            } catch (VirtException | IOException e) {
+                DeleteCommand.delete(containers, creation.entry(), /* force= */ true);
+                throw e;
+            }
+            return relay.await();
         }
+    }
+
+    private int exec(List<String> words) throws IOException {
         ExecOptions exec = ExecOptions.parse(words);
         Container container = ExecCommand.usable(containers, exec.id());
-        var process = exec.process(container.config().process());
-        return relay(container.exec(process), process.terminal().isPresent());
+        ProcessConfig process = exec.process(container.config().process());
+        GuestProcess started = container.exec(process);
+        Relay relay;
+        try {
+            relay = relay(started, process.terminal().isPresent());
+            report.ready();
+        } catch (VirtException | IOException e) {
+            started.signal(Signal.KILL);
+            throw e;
+        }
+        return relay.await();
     }
 
-    private static Attached relay(GuestProcess process, boolean terminal) throws IOException {
-        Optional<Console> console = terminal ? Optional.of(Console.raw()) : Optional.empty();
+    private static Relay relay(GuestProcess process, boolean terminal) throws IOException {
+        if (terminal) {
+            Console unused = Console.raw(); // of the engine, for this process alone: it ends with it
+        }
         Relay relay = new Relay(process, terminal);
         relay.start();
-        return new Attached(relay, console);
+        return relay;
     }
 }
