@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,8 @@ record GlobalOptions(
         List<String> words) {
     /** The command that the option of this name is. */
     static final String SHOW_PATHS = "kata-show-default-config-paths";
+
+    private static final Set<String> PATHS = Set.of("kata-config", "log", "root");
 
     private static final List<Option> OPTIONS = List.of(
             Option.value("kata-config"),
@@ -71,7 +74,21 @@ record GlobalOptions(
                 arguments.is("debug"),
                 command,
                 rest.isEmpty() ? List.of() : rest.subList(1, rest.size()),
-                new ArrayList<>(words.subList(0, words.size() - rest.size())));
+                normalized(arguments));
+    }
+
+    /** For a process that has another directory as its own. */
+    private static List<String> normalized(Arguments arguments) {
+        List<String> words = new ArrayList<>();
+        for (Option option : OPTIONS) {
+            arguments
+                    .value(option.name())
+                    .map(value -> PATHS.contains(option.name()) && !value.isEmpty()
+                            ? Path.of(value).toAbsolutePath().toString()
+                            : value)
+                    .ifPresent(value -> words.add("--" + option.name() + '=' + value));
+        }
+        return words;
     }
 
     private static Path defaultRoot() {

@@ -41,7 +41,8 @@ final class ConsoleLog {
     }
 
     private void write() {
-        String text = TailBuffer.printable(line.toString(StandardCharsets.UTF_8)).strip();
+        String text =
+                TailBuffer.printable(line.toString(StandardCharsets.UTF_8)).strip();
         line.reset();
         if (!text.isEmpty() && lines <= MAX_LINES) {
             lines++;

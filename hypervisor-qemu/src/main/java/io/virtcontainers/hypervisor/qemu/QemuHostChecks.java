@@ -28,7 +28,8 @@ import java.util.regex.Pattern;
  */
 final class QemuHostChecks {
     private static final Pattern FLAGS = Pattern.compile("(?m)^flags\\s*:(.*)$");
-    private static final Pattern DEVICE = Pattern.compile("name \"([^\"]+)\"");
+    /** In what QEMU tells of a device that it has: {@code virtserialport options:}, or that there are none. */
+    private static final String OPTIONS = "options";
 
     private final Path root;
     private final QemuInstallations installations;
@@ -145,11 +146,11 @@ final class QemuHostChecks {
         if (settings.machine().entropySource().isPresent()) {
             wanted.add(model.virtio("virtio-rng"));
         }
-        Set<String> lacking = new TreeSet<>(wanted);
-        Matcher device = DEVICE.matcher(installations.run(qemu.binary(), List.of("-device", "help"), deadline));
-        while (device.find()) {
-            lacking.remove(device.group(1));
-        }
+        List<String> lacking = wanted.stream()
+                .filter(device -> !installations
+                        .run(qemu.binary(), List.of("-device", device + ",help"), deadline)
+                        .contains(OPTIONS))
+                .toList();
         found.add(
                 lacking.isEmpty()
                         ? HostCheck.ok("qemu devices", String.join(", ", wanted))
