@@ -24,6 +24,9 @@ const PVPANIC: &str = "/sys/bus/acpi/devices/QEMU0001:00";
 
 /// Of the virtio specification: an entropy device.
 const RNG_ID: &str = "0x0004";
+/// A balloon, and memory that grows and shrinks.
+const BALLOON_ID: &str = "0x0005";
+const MEMORY_ID: &str = "0x0018";
 
 const MAX_FILES: u64 = 65_536;
 const MAX_BLOCKING_THREADS: usize = 16;
@@ -227,6 +230,12 @@ fn later(config: &Config) -> Result<()> {
     }
     if vsock::has_virtio(Path::new(vsock::DEVICES), RNG_ID) {
         modules::load_list(modules::RNG)?;
+    }
+    if vsock::has_virtio(Path::new(vsock::DEVICES), BALLOON_ID) {
+        modules::load_list(modules::BALLOON)?;
+    }
+    if vsock::has_virtio(Path::new(vsock::DEVICES), MEMORY_ID) {
+        modules::load_list(modules::MEMORY)?;
     }
     if Path::new(PVPANIC).exists() {
         modules::load_list(modules::PVPANIC)?;

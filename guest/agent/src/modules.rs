@@ -17,6 +17,10 @@ const PREFIX: &str = "modules.";
 pub const BOOT: &str = "boot";
 pub const LATER: &str = "later";
 
+/// For a virtio balloon, and for memory that grows and shrinks by virtio.
+pub const BALLOON: &str = "balloon";
+pub const MEMORY: &str = "memory";
+
 /// For virtio devices without PCI, for the disk of an image that is persistent memory, for a source
 /// of randomness, and to tell the host of a panic.
 pub const MMIO: &str = "mmio";

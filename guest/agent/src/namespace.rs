@@ -6,8 +6,9 @@ use crate::mount;
 use crate::paths;
 use crate::status::{Result, Status};
 use nix::mount::MsFlags;
-use nix::sched::{unshare, CloneFlags};
+use nix::sched::{setns, unshare, CloneFlags};
 use std::fs::{self, File};
+use std::os::unix::io::AsRawFd;
 use std::path::{Path, PathBuf};
 
 #[derive(Clone, Debug)]
@@ -28,26 +29,45 @@ pub fn create(directory: &Path, hostname: &str) -> Result<Shared> {
         pid: None,
     };
     let (worker, name) = (shared.clone(), hostname.to_string());
-    // Only a thread of its own can leave the agent's namespaces and end.
-    let joined = std::thread::Builder::new()
-        .name("namespaces".into())
-        .spawn(move || enter_and_bind(&worker, &name))
-        .map_err(|error| Status::io("start a thread", &error))?
-        .join();
-    let result = joined.unwrap_or_else(|_| Err(Status::internal("the namespace thread died")));
-    if let Err(status) = result {
+    if let Err(status) = apart(move || enter_and_bind(&worker, &name)) {
         remove(&shared);
         return Err(status);
     }
     Ok(shared)
 }
 
+/// Only a thread of its own can leave the agent's namespaces and end.
+fn apart(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+    let joined = std::thread::Builder::new()
+        .name("namespaces".into())
+        .spawn(work)
+        .map_err(|error| Status::io("start a thread", &error))?
+        .join();
+    joined.unwrap_or_else(|_| Err(Status::internal("the namespace thread died")))
+}
+
+/// Blocks the thread.
+pub fn set_hostname(shared: &Shared, hostname: &str) -> Result<()> {
+    let (path, name) = (shared.uts.clone(), hostname.to_string());
+    apart(move || {
+        let namespace = File::open(&path)
+            .map_err(|error| Status::io(format!("open {}", path.display()), &error))?;
+        setns(namespace.as_raw_fd(), CloneFlags::CLONE_NEWUTS)
+            .map_err(|errno| Status::errno("enter the UTS namespace", errno))?;
+        name_host(&name)
+    })
+}
+
+fn name_host(hostname: &str) -> Result<()> {
+    nix::unistd::sethostname(hostname)
+        .map_err(|errno| Status::errno(format!("set hostname {hostname:?}"), errno))
+}
+
 fn enter_and_bind(shared: &Shared, hostname: &str) -> Result<()> {
     unshare(CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS)
         .map_err(|errno| Status::errno("unshare IPC and UTS", errno))?;
     if !hostname.is_empty() {
-        nix::unistd::sethostname(hostname)
-            .map_err(|errno| Status::errno(format!("set hostname {hostname:?}"), errno))?;
+        name_host(hostname)?;
     }
     for (name, path) in [("ipc", &shared.ipc), ("uts", &shared.uts)] {
         let action = || format!("bind namespace {name}");

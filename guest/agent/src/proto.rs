@@ -7,6 +7,11 @@ pub mod grpc {
 }
 
 #[allow(clippy::all)]
+pub mod virtcontainers {
+    include!(concat!(env!("OUT_DIR"), "/virtcontainers.rs"));
+}
+
+#[allow(clippy::all)]
 pub mod types {
     include!(concat!(env!("OUT_DIR"), "/types.rs"));
 }

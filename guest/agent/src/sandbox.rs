@@ -9,7 +9,7 @@ use crate::container::{blocking, Container, Context};
 use crate::hooks::Hooks;
 use crate::namespace::{self, Shared};
 use crate::oom::{self, Oom};
-use crate::proto::grpc;
+use crate::proto::{grpc, virtcontainers};
 use crate::runtime::Runtime;
 use crate::status::{Result, Status};
 use crate::storage::Storages;
@@ -92,13 +92,7 @@ impl Agent {
     }
 
     pub async fn create_sandbox(&self, request: grpc::CreateSandboxRequest) -> Result<()> {
-        let bad = |c: char| c.is_control() || c.is_whitespace();
-        if request.hostname.len() > 64 || request.hostname.contains(bad) {
-            return Err(Status::invalid(format!(
-                "hostname {:?} must have up to 64 printable characters",
-                request.hostname
-            )));
-        }
+        check_hostname(&request.hostname)?;
         let _gate = self.gate.write().await;
         if sys::lock(&self.state).sandbox.is_some() {
             return Err(Status::exists("the sandbox exists already"));
@@ -115,6 +109,18 @@ impl Agent {
             }
         }
         sys::lock(&self.state).sandbox = Some(sandbox);
+        Ok(())
+    }
+
+    /// The host name of all containers changes at once, as they share a namespace.
+    pub async fn rename_sandbox(&self, request: virtcontainers::RenameSandboxRequest) -> Result<()> {
+        check_hostname(&request.hostname)?;
+        let _gate = self.gate.write().await;
+        if let Some(shared) = self.sandbox()?.shared {
+            let hostname = request.hostname;
+            blocking(move || namespace::set_hostname(&shared, &hostname)).await?;
+        }
+        info!("the sandbox is {} now", request.sandbox_id);
         Ok(())
     }
 
@@ -210,6 +216,16 @@ impl Agent {
         let container = sys::lock(&self.state).containers.get(id).cloned();
         container.ok_or_else(|| Status::not_found(format!("container {id:?} does not exist")))
     }
+}
+
+fn check_hostname(hostname: &str) -> Result<()> {
+    let bad = |c: char| c.is_control() || c.is_whitespace();
+    if hostname.len() > 64 || hostname.contains(bad) {
+        return Err(Status::invalid(format!(
+            "hostname {hostname:?} must have up to 64 printable characters"
+        )));
+    }
+    Ok(())
 }
 
 fn make_sandbox(context: &Context, request: &grpc::CreateSandboxRequest) -> Result<Sandbox> {

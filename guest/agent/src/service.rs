@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The methods of `grpc.AgentService` and `grpc.Health`.
+//! The methods of `grpc.AgentService`, `grpc.Health` and `virtcontainers.GuestService`.
 //!
 //! A call that changes something runs to its end even if its caller is gone: half a container helps
 //! nobody. A call that waits (streams, exit) ends with its caller.
@@ -32,6 +32,10 @@ async fn dispatch(agent: Arc<Agent>, path: &str, message: Bytes) -> Result<Frame
         return call(agent, method, message).await;
     }
     match path {
+        "/virtcontainers.GuestService/RenameSandbox" => {
+            let request = decode(message)?;
+            done(async move { agent.rename_sandbox(request).await }).await
+        }
         "/grpc.Health/Check" => {
             decode::<grpc::CheckRequest>(message)?;
             // Requests that came before this one, and can be answered, are answered before it.

@@ -16,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use virtcontainers_agent::config::Config;
 use virtcontainers_agent::proto::grpc::*;
+use virtcontainers_agent::proto::virtcontainers::RenameSandboxRequest;
 use virtcontainers_agent::sandbox::Agent;
 use virtcontainers_agent::server;
 
@@ -356,6 +357,23 @@ async fn an_exec_has_its_environment_directory_and_streams() {
     assert_eq!(String::from_utf8_lossy(&seen), expected);
     assert_eq!(read_all(&client, "ReadStderr", "c", "e").await, b"err\n");
     assert_eq!(wait(&client, "c", "e").await, 0);
+}
+
+#[tokio::test]
+async fn only_a_sandbox_that_exists_is_renamed() {
+    let guest = Guest::boot();
+    let client = guest.client().await;
+    let named = |hostname: &str| RenameSandboxRequest {
+        sandbox_id: "other".into(),
+        hostname: hostname.into(),
+    };
+    let path = "/virtcontainers.GuestService/RenameSandbox";
+    let early = client.call::<()>(path, named("other")).await;
+    assert_eq!(early.unwrap_err().code, 9);
+    sandbox(&client).await;
+    client.call::<()>(path, named("other")).await.unwrap();
+    let bad = client.call::<()>(path, named("two words")).await;
+    assert_eq!(bad.unwrap_err().code, 3);
 }
 
 #[tokio::test]

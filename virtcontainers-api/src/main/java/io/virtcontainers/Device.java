@@ -3,6 +3,8 @@ package io.virtcontainers;
 
 import io.virtcontainers.spi.Ids;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
 
 /** A device for the virtual machine of a sandbox. */
 public sealed interface Device {
@@ -39,6 +41,80 @@ public sealed interface Device {
     record Shared(String id, Path source, boolean readOnly) implements Device {
         public Shared {
             Ids.require("device id", id);
+        }
+    }
+
+    /**
+     * A disk that another program of the host serves (vhost-user-blk), by its socket, on which it listens already. Its
+     * address is that of a virtio-blk disk. The program reads and writes the guest's memory: needs {@link
+     * SharedFs#VIRTIO_FS}, huge pages or memory in a file, which are shared with other programs.
+     */
+    record VhostUserBlock(String id, Path socket) implements Device {
+        public VhostUserBlock {
+            Ids.require("device id", id);
+        }
+    }
+
+    /**
+     * A PCI device of the host (VFIO), which the caller has bound to the driver {@code vfio-pci}. Its address is that of a
+     * virtio-blk disk, the PCI slots.
+     *
+     * @param hostAddress for example {@code 0000:01:00.0}
+     */
+    record Vfio(String id, String hostAddress) implements Device {
+        private static final Pattern ADDRESS = Pattern.compile("[0-9a-f]{4}:[0-9a-f]{2}:[0-1][0-9a-f]\\.[0-7]");
+
+        public Vfio {
+            Ids.require("device id", id);
+            if (!ADDRESS.matcher(hostAddress).matches()) {
+                throw new InvalidConfigException(
+                        "PCI address", '"' + hostAddress + '"', "must be of the form 0000:01:00.0");
+            }
+        }
+    }
+
+    /**
+     * A byte stream between a program in the guest, which opens the address, and one on the host, which listens on the
+     * socket already (virtio-serial). Needs the agent's channel {@link AgentChannel#VIRTIO_SERIAL}, which {@link
+     * AgentChannel#AUTO} may not be; there are two of them at most.
+     *
+     * @param socket a Unix socket; if its listener ends, QEMU connects again every second
+     */
+    record SerialPort(String id, Path socket) implements Device {
+        public SerialPort {
+            Ids.require("device id", id);
+        }
+    }
+
+    /**
+     * A card with a user network of its own ({@link NetworkConfig.User}), 10.0.N.15 in a network that no other interface of
+     * the guest has; it gets the default route if there is none. Names are resolved by 10.0.N.3, which a container that
+     * shall use it must say in its {@code /etc/resolv.conf}. Its address is the interface's name.
+     *
+     * @param forwards ports of the host that lead to ports of the guest
+     */
+    record UserNetwork(String id, List<NetworkConfig.PortForward> forwards) implements Device {
+        public UserNetwork {
+            Ids.require("device id", id);
+            forwards = List.copyOf(forwards);
+        }
+    }
+
+    /**
+     * A link that came into the sandbox's network namespace after its start: it becomes a card as the others did ({@link
+     * NetworkConfig.Namespace}, wired by tcfilter), with its addresses; the routes of the namespace become those of the
+     * guest. Its address is the interface's name.
+     *
+     * @param name the link's name in the namespace
+     */
+    record Link(String id, String name) implements Device {
+        private static final Pattern NAME = Pattern.compile("[^\\s/:%]{1,15}");
+
+        public Link {
+            Ids.require("device id", id);
+            if (!NAME.matcher(name).matches()) {
+                throw new InvalidConfigException("link", '"' + name + '"', "is no name of a network link");
+            }
         }
     }
 }

@@ -40,6 +40,36 @@ public sealed interface NetworkConfig {
     }
 
     /**
+     * A network between the host and the guest alone, which the library makes and removes: a namespace of its own, and a
+     * pair of veth links from there to the caller's namespace. What lies beyond the host is for the caller to route. Needs
+     * root.
+     *
+     * @param addresses the guest's, with prefix lengths, IPv4 and IPv6: {@code 10.5.0.2/24}
+     * @param hostAddresses those of the host's end, {@code 10.5.0.1/24}; the guest's default routes lead there
+     * @param dns as in {@link Namespace}
+     */
+    record Veth(List<String> addresses, List<String> hostAddresses, List<String> dns) implements NetworkConfig {
+        private static final Pattern ADDRESS = Pattern.compile("[0-9a-fA-F.:]{2,45}/[0-9]{1,3}");
+
+        public Veth {
+            addresses = List.copyOf(addresses);
+            hostAddresses = List.copyOf(hostAddresses);
+            dns = List.copyOf(dns);
+            if (addresses.isEmpty()) {
+                throw new InvalidConfigException("addresses of a veth network", "[]", "the guest needs at least one");
+            }
+            for (List<String> side : List.of(addresses, hostAddresses)) {
+                for (String address : side) {
+                    if (!ADDRESS.matcher(address).matches()) {
+                        throw new InvalidConfigException(
+                                "address", '"' + address + '"', "must be an address with its prefix, 10.5.0.2/24");
+                    }
+                }
+            }
+        }
+    }
+
+    /**
      * @param address the IPv4 address of the host to listen on; 127.0.0.1 unless others shall reach it
      * @param hostPort 1 to 65535
      * @param guestPort 1 to 65535

@@ -160,6 +160,24 @@ public interface Sandbox extends AutoCloseable {
      */
     void resize(int vcpus, MemorySize memory);
 
+    /**
+     * Saves the sandbox with its containers, so that clones can go on from here ({@link VirtContainers#restore}). It is
+     * halted meanwhile, some tenths of a second for each 100 MiB that its guest uses, and then runs on. The files take as
+     * much of the state directory.
+     *
+     * @throws UnsupportedException with the reason, before anything is done, if it cannot be cloned: it has a network, live
+     *     files of the host, a disk that can be written, the agent's channel VSOCK, another size than it was started with, or
+     *     an agent that cannot be renamed
+     * @throws IllegalTransitionException unless the sandbox is running
+     * @throws VirtException if a hook fails
+     */
+    Snapshot snapshot(SnapshotConfig config);
+
+    /** {@link #snapshot(SnapshotConfig)} without hooks. */
+    default Snapshot snapshot() {
+        return snapshot(SnapshotConfig.defaults());
+    }
+
     /** Where the time went so far, in this Java process. */
     Timeline timeline();
 

@@ -65,6 +65,22 @@ public interface VirtContainers extends AutoCloseable {
     Sandbox run(SandboxConfig config);
 
     /**
+     * A sandbox that goes on where {@link Sandbox#snapshot} was called, with its containers and their processes as they were:
+     * those that ran, run. It has its own randomness, time and host name before they do. Its configuration is that of the
+     * snapshot with this id, and a host name made of it; stopped and started again, it boots.
+     *
+     * @param snapshot of this object
+     * @throws AlreadyExistsException if the id is taken
+     * @throws InvalidConfigException if the snapshot is closed, or of another {@code VirtContainers}
+     * @throws HypervisorException if the snapshot does not fit any more, as the hypervisor, the kernel or a container's image
+     *     have changed, or its files are not what was written
+     */
+    Sandbox restore(Snapshot snapshot, String id);
+
+    /** The templates. */
+    TemplateFactory templates();
+
+    /**
      * A pool of sandboxes that are started ahead. Best with {@link SandboxConfig#template}, so that the next one is ready in
      * a tenth of a boot. Closed with this object at the latest.
      *
@@ -75,6 +91,14 @@ public interface VirtContainers extends AutoCloseable {
      * @throws InvalidConfigException if a number is out of range, or the sandbox is detached
      */
     SandboxPool pool(SandboxConfig config, int ready, int most);
+
+    /**
+     * A pool of sandboxes that are restored ahead from a snapshot, which must stay open as long.
+     *
+     * @param id the beginning of their ids
+     * @see #pool(SandboxConfig, int, int)
+     */
+    SandboxPool pool(Snapshot snapshot, String id, int ready, int most);
 
     /**
      * Makes a root file system ready, so that a mistake in it shows before anything is booted and its first container need

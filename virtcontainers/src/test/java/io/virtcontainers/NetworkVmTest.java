@@ -201,6 +201,88 @@ class NetworkVmTest {
     }
 
     @Test
+    void aLinkThatCameLaterIsPluggedInAndOut() throws Exception {
+        try (TwoNamespaces host = new TwoNamespaces()) {
+            Sandbox sandbox = run(NetworkConfig.namespace(host.sandbox()));
+            Container container = fixture.container(sandbox, "c", "sh", "-c", SERVE);
+            container.start();
+            assertThatThrownBy(() -> sandbox.addDevice(new Device.Link("second", "eth1")))
+                    .isInstanceOf(InvalidConfigException.class)
+                    .hasMessageContaining("eth1");
+            host.addSecondLink();
+            List<String> before = host.description();
+            for (int round = 0; round < 3; round++) {
+                assertThat(sandbox.addDevice(new Device.Link("second", "eth1"))).isEqualTo("eth1");
+                assertThat(shell(container, "ip addr show eth1")).contains("inet 10.112.0.2/24");
+                assertThat(shell(container, "ip route"))
+                        .contains("10.223.0.0/16 via 10.112.0.1 dev eth1", "10.222.0.0/16 via 10.111.0.1 dev eth0");
+                try (TwoNamespaces.Server unused = host.serve(5001)) {
+                    assertThat(shell(container, "nc -w 10 10.112.0.1 5001 </dev/null"))
+                            .isEqualTo("from-the-other-namespace");
+                }
+                assertThat(host.ask("10.112.0.2", 80)).isEqualTo("from-the-container");
+                sandbox.removeDevice("second");
+                assertThat(shell(container, "ls /sys/class/net")).doesNotContain("eth1");
+                assertThat(host.description()).isEqualTo(before);
+            }
+            String unused = sandbox.addDevice(new Device.Link("second", "eth1"));
+            sandbox.delete();
+            assertThat(host.description())
+                    .noneMatch(line -> line.matches(".* vc[0-9]+:.*") || line.contains("ingress"));
+        }
+    }
+
+    @Test
+    void cardsWithAUserNetworkArePluggedIn() throws Exception {
+        Sandbox sandbox = run(NetworkConfig.none());
+        Container container = fixture.container(sandbox, "c", "sh", "-c", SERVE);
+        container.start();
+        int port = freePort();
+        var forwards = List.of(NetworkConfig.PortForward.tcp(port, 80));
+        assertThat(sandbox.addDevice(new Device.UserNetwork("first", forwards))).isEqualTo("eth0");
+        assertThat(sandbox.addDevice(new Device.UserNetwork("second", List.of())))
+                .isEqualTo("eth1");
+        assertThat(shell(container, "ip -o -4 addr show eth0")).contains("inet 10.0.3.15/24");
+        assertThat(shell(container, "ip -o -4 addr show eth1")).contains("inet 10.0.4.15/24");
+        assertThat(shell(container, "ip route")).contains("default via 10.0.3.2 dev eth0");
+        assertThat(read(new InetSocketAddress(InetAddress.getLoopbackAddress(), port)))
+                .isEqualTo("from-the-container");
+        assertThatThrownBy(() -> sandbox.addDevice(new Device.UserNetwork("third", forwards)))
+                .isInstanceOf(HypervisorException.class)
+                .hasMessageContaining("host forwarding");
+        sandbox.removeDevice("first");
+        assertThat(shell(container, "ls /sys/class/net")).contains("eth1").doesNotContain("eth0");
+        try (ServerSocket free = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            assertThat(free.getLocalPort()).isEqualTo(port);
+        }
+    }
+
+    @Test
+    void aNetworkOfItsOwnIsMadeAndRemoved() throws Exception {
+        String before = GuestDisks.run("ip", "-o", "link");
+        String namespaces = GuestDisks.run("ip", "netns");
+        Sandbox sandbox = run(new NetworkConfig.Veth(
+                List.of("10.113.0.2/24", "fd13::2/64"), List.of("10.113.0.1/24", "fd13::1/64"), List.of()));
+        Container container = fixture.container(sandbox, "c", "sh", "-c", SERVE);
+        container.start();
+        assertThat(shell(container, "ip route")).contains("default via 10.113.0.1 dev eth0");
+        assertThat(read(new InetSocketAddress("10.113.0.2", 80))).isEqualTo("from-the-container");
+        assertThat(read(new InetSocketAddress("fd13::2", 80))).isEqualTo("from-the-container");
+        sandbox.stop();
+        assertThat(GuestDisks.run("ip", "-o", "link")).isEqualTo(before);
+        assertThat(GuestDisks.run("ip", "netns")).isEqualTo(namespaces);
+        sandbox.start();
+        sandbox.delete();
+        assertThat(GuestDisks.run("ip", "-o", "link")).isEqualTo(before);
+        assertThatThrownBy(() ->
+                        run(new NetworkConfig.Veth(List.of("10.113.0.2/24"), List.of("10.113.0.1/99"), List.of())))
+                .isInstanceOf(HostSetupException.class)
+                .hasMessageContaining("10.113.0.1/99");
+        assertThat(GuestDisks.run("ip", "-o", "link")).isEqualTo(before);
+        assertThat(GuestDisks.run("ip", "netns")).isEqualTo(namespaces);
+    }
+
+    @Test
     void aTapThatIsRemovedCostsTheNetworkOnly() throws Exception {
         try (TwoNamespaces host = new TwoNamespaces()) {
             List<String> before = host.description();

@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -122,5 +126,95 @@ class ResizeVmTest {
         } finally {
             fixture.vc.cleanup("far");
         }
+    }
+
+    @Test
+    void theMachineFollowsTheLimitsOfItsContainers() throws IOException {
+        run(MachineType.Q35);
+        long small = guestMib();
+        Container large = sandbox.createContainer(ContainerConfig.builder("large")
+                .rootfs(RootFs.directory(fixture.rootfs))
+                .command("sleep", "100000")
+                .resources(Resources.builder()
+                        .memoryLimit(MemorySize.mib(200))
+                        .cpuQuotaMicros(50_000)
+                        .build())
+                .build());
+        large.start();
+        assertThat(guestMib()).isBetween(small + 250, small + 256);
+        assertThat(shell("nproc")).isEqualTo("2");
+        large.update(Resources.builder().memoryLimit(MemorySize.mib(300)).build());
+        assertThat(guestMib()).isBetween(small + 378, small + 384);
+        // More than the machine can have: it gets all there is.
+        large.update(Resources.builder().memoryLimit(MemorySize.mib(4096)).build());
+        assertThat(guestMib()).isBetween(small + 758, small + 768);
+        large.delete();
+        assertThat(guestMib()).isBetween(small - 5, small + 5);
+    }
+
+    private Sandbox withMemory(GuestMemoryConfig memory) {
+        return fixture.vc.run(SandboxConfig.builder("resize")
+                .memory(SMALL)
+                .hypervisor(HypervisorConfig.builder().memory(memory).build())
+                .build());
+    }
+
+    @Test
+    void virtioMemoryGrowsAndShrinksByAnyAmount() throws IOException {
+        sandbox = withMemory(GuestMemoryConfig.builder()
+                .max(MemorySize.mib(1280))
+                .virtioMem(true)
+                .build());
+        container = fixture.container(sandbox, "c", "sleep", "100000");
+        container.start();
+        long small = guestMib();
+        for (int round = 0; round < 3; round++) {
+            sandbox.resize(1, MemorySize.mib(256 + 512));
+            assertThat(guestMib()).isBetween(small + 500, small + 512);
+            sandbox.resize(1, MemorySize.mib(256 + 128));
+            assertThat(guestMib()).isBetween(small + 120, small + 128);
+        }
+        sandbox.resize(1, SMALL);
+        assertThat(guestMib()).isBetween(small - 5, small + 5);
+        assertThatThrownBy(() -> sandbox.resize(1, MemorySize.mib(2048)))
+                .isInstanceOf(InvalidConfigException.class)
+                .hasMessageContaining("0 to 1024 MiB can be plugged in");
+    }
+
+    /** What the guest frees comes back to the host, by the balloon's free page reporting. */
+    @Test
+    void freedMemoryComesBackToTheHost() throws Exception {
+        sandbox = fixture.vc.run(SandboxConfig.builder("resize")
+                .memory(MemorySize.mib(640))
+                .hypervisor(HypervisorConfig.builder()
+                        .memory(GuestMemoryConfig.builder().balloon(true).build())
+                        .build())
+                .build());
+        container = fixture.container(sandbox, "c", "sleep", "100000");
+        container.start();
+        long before = residentMib();
+        assertThat(shell("mkdir -p /t && dd if=/dev/urandom of=/t/x bs=1M count=200 2>/dev/null; stat -c %s /t/x"))
+                .isEqualTo(Integer.toString(200 << 20));
+        long full = residentMib();
+        assertThat(full).isGreaterThan(before + 180);
+        String unused = shell("rm /t/x");
+        while (residentMib() > full - 150) {
+            TimeUnit.MILLISECONDS.sleep(200); // the guest reports every two seconds; bounded by the test's timeout
+        }
+    }
+
+    private long residentMib() throws IOException {
+        return fixture.vc.sandbox("resize").status().hypervisor().stream()
+                .mapToLong(process -> {
+                    try (Stream<String> lines = Files.lines(Path.of("/proc", process.pid() + "", "status"))) {
+                        return lines.filter(line -> line.startsWith("VmRSS"))
+                                        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+                                        .sum()
+                                / 1024;
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                })
+                .sum();
     }
 }

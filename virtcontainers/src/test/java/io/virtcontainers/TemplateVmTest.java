@@ -3,15 +3,18 @@ package io.virtcontainers;
 
 import static io.virtcontainers.VmFixture.output;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.common.hash.Hashing;
 import java.io.IOException;
-import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -130,12 +133,9 @@ class TemplateVmTest {
         fixture.vc.run(config("first").build()).close();
         for (String file : List.of("state", "memory", "manifest")) {
             Path touched = templates().get(0).resolve(file);
-            try (RandomAccessFile bytes = new RandomAccessFile(touched.toFile(), "rw")) {
-                bytes.seek(bytes.length() / 2);
-                int old = bytes.read();
-                bytes.seek(bytes.length() / 2);
-                bytes.write(old ^ 1);
-            }
+            VmFixture.flipBit(touched);
+            Template told = fixture.vc.templates().list().get(0);
+            assertThat(told.problem()).as(file).isPresent();
             try (Sandbox sandbox = fixture.vc.run(config("next").build())) {
                 assertThat(hasPhase(sandbox, "template.make")).as(file).isTrue();
                 assertThat(output(fixture.container(sandbox, "c", "echo", "hello")))
@@ -145,6 +145,77 @@ class TemplateVmTest {
                 assertThat(hasPhase(sandbox, "template.make")).as(file).isFalse();
             }
         }
+    }
+
+    /** Rewrites the manifest, as if the files had been written so. */
+    private void forge(UnaryOperator<String> change) throws IOException {
+        Path manifest = templates().get(0).resolve("manifest");
+        String text = Files.readString(manifest);
+        String changed = change.apply(text.substring(0, text.lastIndexOf("manifest ")));
+        String checksum =
+                Hashing.sha256().hashString(changed, StandardCharsets.UTF_8).toString();
+        Files.writeString(manifest, changed + "manifest " + checksum + "\n");
+    }
+
+    private void nextMakesItAnew() {
+        for (boolean made : new boolean[] {true, false}) {
+            try (Sandbox sandbox = fixture.vc.run(config("next").build())) {
+                assertThat(hasPhase(sandbox, "template.make")).isEqualTo(made);
+                assertThat(sandbox.status().guestAnswers()).isTrue();
+            }
+        }
+    }
+
+    @Test
+    void oneBitOfMemoryIsSeenThoughTheFileLooksUntouched() throws Exception {
+        fixture.vc.run(config("first").build()).close();
+        Path memory = templates().get(0).resolve("memory");
+        Object before = Files.getAttribute(memory, "unix:ctime");
+        VmFixture.flipBit(memory);
+        Object after = Files.getAttribute(memory, "unix:ctime");
+        forge(text -> text.replace(before.toString(), after.toString()));
+        assertThat(fixture.vc.templates().list().get(0).problem()).hasValue("its memory is not what was written");
+        nextMakesItAnew();
+    }
+
+    @Test
+    void whatAnotherQemuSavedIsRefused() throws Exception {
+        fixture.vc.run(config("first").build()).close();
+        assertThat(fixture.vc.templates().list().get(0).hypervisor()).startsWith("QEMU ");
+        forge(text -> text.replaceFirst("QEMU [0-9]+", "QEMU 2"));
+        assertThat(fixture.vc.templates().list().get(0).hypervisor()).startsWith("QEMU 2.");
+        nextMakesItAnew();
+        assertThat(fixture.vc.templates().list().get(0).hypervisor()).doesNotStartWith("QEMU 2.");
+        forge(text -> text.replaceFirst("format .*", "format 1"));
+        nextMakesItAnew();
+    }
+
+    @Test
+    void theFactoryMakesListsAndDestroysTemplates() throws Exception {
+        TemplateFactory factory = fixture.vc.templates();
+        assertThat(factory.list()).isEmpty();
+        Template made = factory.init(config("any").build());
+        assertThat(factory.init(config("other").build()).id()).isEqualTo(made.id());
+        assertThat(factory.list()).extracting(Template::id).containsExactly(made.id());
+        assertThat(made.problem()).isEmpty();
+        assertThat(made.size().bytes()).isBetween(10L << 20, 256L << 20);
+        Template larger =
+                factory.init(config("large").memory(MemorySize.mib(320)).build());
+        assertThat(factory.list()).extracting(Template::id).containsExactly(larger.id(), made.id());
+        Sandbox clone = fixture.vc.run(config("clone").build());
+        assertThat(hasPhase(clone, "template.make")).isFalse();
+        factory.destroy(made.id());
+        factory.destroy(made.id());
+        assertThat(output(fixture.container(clone, "c", "echo", "lives"))).isEqualTo("lives\n");
+        assertThat(factory.list()).extracting(Template::id).containsExactly(larger.id());
+        assertThatThrownBy(() -> factory.destroy("../sandboxes")).isInstanceOf(InvalidConfigException.class);
+        assertThatThrownBy(() -> factory.init(config("iommu")
+                        .hypervisor(HypervisorConfig.builder()
+                                .machine(MachineConfig.builder().iommu(true).build())
+                                .build())
+                        .build()))
+                .isInstanceOf(UnsupportedException.class)
+                .hasMessageContaining("an IOMMU");
     }
 
     @Test

@@ -100,6 +100,16 @@ final class TwoNamespaces implements AutoCloseable {
         run("tc", "-n", ours, "qdisc", "add", "dev", "eth0", "ingress");
     }
 
+    /** A second link between both, as a CNI plugin adds it later: 10.112.0.2 and 10.112.0.1. */
+    void addSecondLink() throws IOException, InterruptedException {
+        run("ip", "-n", ours, "link", "add", "eth1", "type", "veth", "peer", "name", "peer1", "netns", others);
+        for (String[] side : new String[][] {{ours, "eth1", "2"}, {others, "peer1", "1"}}) {
+            run("ip", "-n", side[0], "link", "set", side[1], "up");
+            run("ip", "-n", side[0], "address", "add", "10.112.0." + side[2] + "/24", "dev", side[1]);
+        }
+        run("ip", "-n", ours, "route", "add", "10.223.0.0/16", "via", "10.112.0.1");
+    }
+
     void removeTaps() throws IOException, InterruptedException {
         for (String line : run("ip", "-o", "-n", ours, "tuntap").lines().toList()) {
             run("ip", "-n", ours, "link", "delete", "dev", line.split(":", 2)[0]);

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.virtcontainers.testkit.BusyboxRootFs;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -67,6 +68,17 @@ final class VmFixture implements AutoCloseable {
             return Files.readString(process.resolve("cmdline")).replace('\0', ' ');
         } catch (IOException gone) {
             return "";
+        }
+    }
+
+    /** Flips one bit in the middle of a file. */
+    static void flipBit(Path file) throws IOException {
+        try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
+            long middle = bytes.length() / 2;
+            bytes.seek(middle);
+            int old = bytes.read();
+            bytes.seek(middle);
+            bytes.write(old ^ 1);
         }
     }
 

@@ -53,6 +53,14 @@ public interface Agent extends AutoCloseable {
         createSandbox(GuestSandbox.of(sandboxId, hostname), deadline);
     }
 
+    /**
+     * Tells the guest that it is another sandbox from now on: a clone. The host name of its containers changes, also of
+     * those that run (RenameSandbox, which is beyond Kata Containers 1.x).
+     *
+     * @throws io.virtcontainers.UnsupportedException if the agent cannot
+     */
+    void renameSandbox(String sandboxId, String hostname, Deadline deadline);
+
     /** Ends all containers and flushes the guest's disks (DestroySandbox). */
     void destroySandbox(Deadline deadline);
 
@@ -145,7 +153,16 @@ public interface Agent extends AutoCloseable {
     List<GuestInterface> interfaces(Deadline deadline);
 
     /** Configures the interface with this hardware address (UpdateInterface); gives it back as it is now. */
-    GuestInterface updateInterface(GuestInterface wanted, Deadline deadline);
+    default GuestInterface updateInterface(GuestInterface wanted, Deadline deadline) {
+        return updateInterface(wanted, "", deadline);
+    }
+
+    /**
+     * As {@link #updateInterface(GuestInterface, Deadline)}, of a card that was just plugged in: waits until it is there.
+     *
+     * @param pciPath what {@link VirtualMachine#addCard} returned
+     */
+    GuestInterface updateInterface(GuestInterface wanted, String pciPath, Deadline deadline);
 
     /** The guest's routes (ListRoutes). */
     List<GuestRoute> routes(Deadline deadline);

@@ -21,14 +21,27 @@ public interface Hypervisor extends AutoCloseable {
     VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline);
 
     /**
-     * What all machines have in common that can go on from one saved state ({@link MemoryImage}): a short text for a file's
-     * name, of hexadecimal digits.
+     * What all machines have in common that can go on from one saved state.
      *
      * @param config its id, directory and memory image do not count
      * @throws io.virtcontainers.UnsupportedException with what hinders it, if such a machine cannot be saved or cloned
      */
-    default String templateKey(VmConfig config, Phases phases, Deadline deadline) {
+    default MachineKey templateKey(VmConfig config, Phases phases, Deadline deadline) {
         throw new UnsupportedException("this hypervisor has no templates");
+    }
+
+    /**
+     * Saves a machine that runs, with its memory. It is halted for that, and runs on when this returns, also by an
+     * exception.
+     *
+     * @param source a machine of this hypervisor
+     * @param as the same machine with a directory of its own, its memory image a {@link MemoryImage.Copy}, and the disks
+     *     that are plugged in; nothing runs in that directory when this returns
+     * @param state a file to make
+     * @throws io.virtcontainers.UnsupportedException with what hinders it, before the machine is halted
+     */
+    default void copy(VirtualMachine source, VmConfig as, Path state, Phases phases, Deadline deadline) {
+        throw new UnsupportedException("this hypervisor has no snapshots");
     }
 
     /**

@@ -17,6 +17,13 @@ public sealed interface MemoryImage {
     record Template(Path memory) implements MemoryImage {}
 
     /**
+     * A machine that waits to become the copy of another, see {@link Hypervisor#copy}: its memory is this file.
+     *
+     * @param memory a file to make
+     */
+    record Copy(Path memory) implements MemoryImage {}
+
+    /**
      * A machine that goes on where another was saved, with a private view of its memory; it runs on as soon as it is launched.
      *
      * @param memory the file of the template

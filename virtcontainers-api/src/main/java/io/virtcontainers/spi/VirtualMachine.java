@@ -7,6 +7,7 @@ import io.virtcontainers.HostProcess;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.UnsupportedException;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -36,6 +37,16 @@ public interface VirtualMachine {
     String addDevice(Device device, Deadline deadline);
 
     /**
+     * Plugs in a network card, as {@link #addDevice}; it is removed by {@link #removeDevice} with its id. Its host's side, a
+     * tap device, is the caller's to make and to remove.
+     *
+     * @return where the guest finds it: the PCI slots
+     */
+    default String addCard(NetworkCard card, Deadline deadline) {
+        throw new UnsupportedException("this machine takes no network cards while it runs");
+    }
+
+    /**
      * Unplugs a device: returns when the guest has let go of it. Does nothing if there is none of this id. Finds a device by
      * its id also if another process plugged it in, and if that process died in the middle of it.
      *
@@ -61,6 +72,11 @@ public interface VirtualMachine {
     /** How large the machine is now: asks the hypervisor. */
     default MachineSize size(Deadline deadline) {
         throw new UnsupportedException("this machine does not tell its size");
+    }
+
+    /** Those of these disks that are plugged in: asks the hypervisor. */
+    default List<PluggedDisk> disks(Collection<String> ids, Deadline deadline) {
+        throw new UnsupportedException("this machine does not tell its disks");
     }
 
     /**

@@ -22,6 +22,7 @@ import java.util.Optional;
  * @param networkNamespace the network namespace of the host in which the hypervisor runs, where its taps are; empty: that of
  *     this process
  * @param memoryImage whether its memory is that of a template
+ * @param disks those that it has from the start, as if they had been plugged in
  */
 public record VmConfig(
         String sandboxId,
@@ -34,13 +35,15 @@ public record VmConfig(
         List<String> kernelParameters,
         List<NetworkCard> cards,
         Optional<Path> networkNamespace,
-        MemoryImage memoryImage) {
+        MemoryImage memoryImage,
+        List<PluggedDisk> disks) {
     /** By which the guest mounts the directory of {@link io.virtcontainers.Device.Shared}, as in Kata Containers 1.x. */
     public static final String SHARE_TAG = "kataShared";
 
     public VmConfig {
         kernelParameters = List.copyOf(kernelParameters);
         cards = List.copyOf(cards);
+        disks = List.copyOf(disks);
     }
 
     /** A machine with no card and nothing shared, that boots. */
@@ -64,7 +67,8 @@ public record VmConfig(
                 kernelParameters,
                 List.of(),
                 Optional.empty(),
-                MemoryImage.none());
+                MemoryImage.none(),
+                List.of());
     }
 
     /** The same with these cards, in this network namespace. */
@@ -80,7 +84,8 @@ public record VmConfig(
                 kernelParameters,
                 newCards,
                 newNetworkNamespace,
-                memoryImage);
+                memoryImage,
+                disks);
     }
 
     /** The same with another relation to a template. */
@@ -96,6 +101,41 @@ public record VmConfig(
                 kernelParameters,
                 cards,
                 networkNamespace,
-                newMemoryImage);
+                newMemoryImage,
+                disks);
+    }
+
+    /** The same in another directory. */
+    public VmConfig in(Path newDirectory) {
+        return new VmConfig(
+                sandboxId,
+                newDirectory,
+                vcpus,
+                memory,
+                detached,
+                settings,
+                image,
+                kernelParameters,
+                cards,
+                networkNamespace,
+                memoryImage,
+                disks);
+    }
+
+    /** The same with these disks. */
+    public VmConfig withDisks(List<PluggedDisk> newDisks) {
+        return new VmConfig(
+                sandboxId,
+                directory,
+                vcpus,
+                memory,
+                detached,
+                settings,
+                image,
+                kernelParameters,
+                cards,
+                networkNamespace,
+                memoryImage,
+                newDisks);
     }
 }

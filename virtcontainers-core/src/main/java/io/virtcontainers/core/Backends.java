@@ -2,13 +2,16 @@
 package io.virtcontainers.core;
 
 import io.virtcontainers.HostSetupException;
+import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.core.state.Directories;
 import io.virtcontainers.spi.AgentConnector;
 import io.virtcontainers.spi.AgentProvider;
+import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.GuestImageProvider;
 import io.virtcontainers.spi.GuestImages;
 import io.virtcontainers.spi.Hypervisor;
 import io.virtcontainers.spi.HypervisorProvider;
+import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -97,6 +100,19 @@ public final class Backends {
                     + artifact);
         }
         return found.get(0);
+    }
+
+    /** The machine of a sandbox, without a network. */
+    VmConfig machine(SandboxConfig config, Path directory, GuestImage image) {
+        return new VmConfig(
+                config.id(),
+                directory,
+                config.vcpus(),
+                config.memory(),
+                config.detached(),
+                config.hypervisor(),
+                image,
+                agents().kernelParameters());
     }
 
     void close() {

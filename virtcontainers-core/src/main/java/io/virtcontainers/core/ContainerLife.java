@@ -48,8 +48,13 @@ final class ContainerLife {
     /** What the agent said of processes that this process does not wait for, by incarnation. */
     private final Map<String, ExitStatus> learned = new ConcurrentHashMap<>();
 
+    private final PluggedCards cards;
+    private final MachineFit fit;
+
     ContainerLife(SandboxLife sandbox) {
         this.sandbox = sandbox;
+        this.cards = new PluggedCards(sandbox);
+        this.fit = new MachineFit(sandbox);
     }
 
     private SandboxRecord record() {
@@ -194,6 +199,16 @@ final class ContainerLife {
                 : record();
     }
 
+    /** Watches what was made before this process had the guest. */
+    void watchAll(Agent agent) {
+        for (ContainerRecord container : record().containers()) {
+            if (container.state() != State.STOPPED) {
+                GuestProcess unused =
+                        sandbox.handle(container.id()).watch(container.incarnation(), container.config(), agent);
+            }
+        }
+    }
+
     // Acquire and release
 
     private void acquire(
@@ -202,6 +217,7 @@ final class ContainerLife {
             RootFileSystem rootfs,
             ContainerMounts mounts,
             Deadline deadline) {
+        fit.growFor(config);
         ContainerRoot root = sandbox.step("device.attach", () -> rootfs.acquire(sandbox.machine(), deadline));
         sandbox.step("container.create", () -> {
             Agent agent = sandbox.agent(deadline);
@@ -225,6 +241,15 @@ final class ContainerLife {
             if (entry.equals(Held.device(id)) || ContainerMounts.isOf(id, entry)) {
                 sandbox.step("device.detach", () -> {
                     sandbox.machine().removeDevice(entry.id(), deadline);
+                    return null;
+                });
+                sandbox.note(record().released(entry), "released");
+            }
+        }
+        for (Held entry : record().held()) {
+            if (entry.linkOf(id).isPresent()) {
+                sandbox.step("device.detach", () -> {
+                    cards.remove(id, entry, deadline);
                     return null;
                 });
                 sandbox.note(record().released(entry), "released");
@@ -373,6 +398,7 @@ final class ContainerLife {
             release(id, Deadline.after(SandboxLife.REQUEST));
             sandbox.note(
                     record().container(container.stopped(exitOf(container))).endAll(id), "stop");
+            fit.shrink();
         });
     }
 
@@ -398,6 +424,9 @@ final class ContainerLife {
                     release(id, Deadline.after(SandboxLife.REQUEST));
                 }
                 sandbox.note(record().withoutContainer(id).end(Pending.Operation.DELETE_CONTAINER, id), "delete");
+                if (record().isUp()) {
+                    fit.shrink();
+                }
                 learned.remove(id);
                 sandbox.forgetContainer(id);
             });
@@ -447,11 +476,13 @@ final class ContainerLife {
             requireRunningSandbox("update container " + id);
             ContainerConfig old = container.config();
             Resources all = old.resources().with(changes); // as upstream's agent replaces all limits
+            fit.growFor(old.withResources(all));
             sandbox.request("container.update", () -> {
                 sandbox.agent().updateContainer(id, all, Deadline.after(SandboxLife.REQUEST));
                 return null;
             });
             sandbox.note(record().container(container.config(old.withResources(all))), "update");
+            fit.shrink();
         });
     }
 
@@ -482,11 +513,11 @@ final class ContainerLife {
             requireRunningSandbox("add device " + id);
             requireFree(id);
             release(id, Deadline.after(UNDO));
-            sandbox.save(record().begin(Pending.Operation.ADD_DEVICE, id).holding(Held.device(id)), "add device");
+            Optional<Held> link = sandbox.step("device.find", () -> cards.held(device));
+            SandboxRecord begun = record().begin(Pending.Operation.ADD_DEVICE, id);
+            sandbox.save(link.map(begun::holding).orElse(begun).holding(Held.device(id)), "add device");
             try {
-                String address = sandbox.step(
-                        "device.attach",
-                        () -> sandbox.machine().addDevice(device, Deadline.after(SandboxLife.REQUEST)));
+                String address = sandbox.step("device.attach", () -> attach(device, link));
                 sandbox.save(record().device(id).endAll(id), "add device");
                 return address;
             } catch (RuntimeException e) {
@@ -494,6 +525,16 @@ final class ContainerLife {
                 throw e;
             }
         });
+    }
+
+    private String attach(Device device, Optional<Held> link) {
+        Deadline deadline = Deadline.after(SandboxLife.REQUEST);
+        if (device instanceof Device.Link plugged) {
+            return cards.add(plugged, link.orElseThrow(), deadline);
+        } else if (device instanceof Device.UserNetwork user) {
+            return cards.add(user, deadline);
+        }
+        return sandbox.machine().addDevice(device, deadline);
     }
 
     void removeDevice(String id) {

@@ -16,6 +16,8 @@ import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxPool;
 import io.virtcontainers.SandboxStatus;
+import io.virtcontainers.Snapshot;
+import io.virtcontainers.TemplateFactory;
 import io.virtcontainers.VirtContainers;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.core.network.Networks;
@@ -68,6 +70,7 @@ public final class Engine implements VirtContainers {
     private final Thread shutdownHook = new Thread(this::closeAtShutdown, "virtcontainers-shutdown");
     private final CountDownLatch done = new CountDownLatch(1);
     private final Templates templates;
+    private final Snapshots snapshots;
     private final List<WarmPool> pools = new CopyOnWriteArrayList<>();
     private boolean closed;
 
@@ -75,10 +78,15 @@ public final class Engine implements VirtContainers {
         this.backends = backends;
         this.state = state;
         this.templates = new Templates(state.templates(), backends);
+        this.snapshots = new Snapshots(state, backends);
     }
 
-    Templates templates() {
+    Templates templateStore() {
         return templates;
+    }
+
+    Snapshots snapshots() {
+        return snapshots;
     }
 
     /** For what follows an event; its threads end when there is nothing to do. */
@@ -132,6 +140,7 @@ public final class Engine implements VirtContainers {
     /** Ends and removes what crashed processes left; what cannot be removed is logged and tried again at the next one. */
     private void sweep() {
         templates.sweep();
+        snapshots.sweep();
         for (SandboxPlace place : state.places()) {
             try {
                 Optional<SandboxLocks.Lock> lock = place.lockNow("sweep");
@@ -268,6 +277,10 @@ public final class Engine implements VirtContainers {
 
     @Override
     public SandboxPool pool(SandboxConfig config, int ready, int most) {
+        return pool(config, ready, most, this::run);
+    }
+
+    private SandboxPool pool(SandboxConfig config, int ready, int most, Function<SandboxConfig, Sandbox> run) {
         if (ready < 0 || most < Math.max(1, ready)) {
             throw new InvalidConfigException(
                     "pool", ready + " ready of at most " + most, "must be 0 or more, of at least as many and one");
@@ -277,9 +290,52 @@ public final class Engine implements VirtContainers {
         }
         synchronized (sandboxes) {
             requireOpen();
-            WarmPool pool = new WarmPool(config, ready, most, this::run);
+            WarmPool pool = new WarmPool(
+                    config,
+                    ready,
+                    most,
+                    run,
+                    sandbox -> ((SandboxImpl) sandbox).life().isMachineUp());
             pools.add(pool);
             return pool;
+        }
+    }
+
+    @Override
+    public SandboxPool pool(Snapshot snapshot, String id, int ready, int most) {
+        SavedSandbox saved = own(snapshot);
+        return pool(saved.configOf(id), ready, most, config -> restore(saved, config.id()));
+    }
+
+    @Override
+    public TemplateFactory templates() {
+        return new Factory(this, backends, templates);
+    }
+
+    private SavedSandbox own(Snapshot snapshot) {
+        if (snapshot instanceof SavedSandbox saved && snapshots.has(saved)) {
+            saved.requireOpen();
+            return saved;
+        }
+        throw new InvalidConfigException(
+                "snapshot", snapshot.id(), "is closed, or of another VirtContainers: make one here");
+    }
+
+    @Override
+    public Sandbox restore(Snapshot snapshot, String id) {
+        SavedSandbox saved = own(snapshot);
+        SandboxConfig config = saved.configOf(id);
+        synchronized (sandboxes) {
+            requireOpen();
+        }
+        SandboxImpl sandbox = claim(config, saved.image(), new PhaseRecorder(id));
+        try {
+            sandbox.life().restore(saved);
+            saved.afterRestore(sandbox);
+            return sandbox;
+        } catch (RuntimeException e) {
+            deleteAfter(e, sandbox);
+            throw e;
         }
     }
 
@@ -547,6 +603,11 @@ public final class Engine implements VirtContainers {
                     suppress(failure, e);
                     sandbox.life().forget(); // its owner is gone: whoever comes next may remove it
                 }
+            }
+            try {
+                snapshots.close();
+            } catch (VirtException e) {
+                suppress(failure, e);
             }
             background.shutdownNow();
             backends.close();

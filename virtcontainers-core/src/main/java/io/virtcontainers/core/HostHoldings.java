@@ -29,7 +29,8 @@ final class HostHoldings {
     static void giveBack(Held entry) {
         switch (entry.kind()) {
             case NETWORK -> Networks.undo(entry.id(), Deadline.after(PATIENCE));
-            case VM, DEVICE, GUEST_CONTAINER -> throw new IllegalArgumentException(entry + " ends with the machine");
+            case VM, DEVICE, LINK, GUEST_CONTAINER ->
+                throw new IllegalArgumentException(entry + " ends with the machine");
         }
     }
 }

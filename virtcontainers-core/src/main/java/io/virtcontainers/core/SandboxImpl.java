@@ -15,6 +15,8 @@ import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxEvent;
 import io.virtcontainers.SandboxStats;
 import io.virtcontainers.SandboxStatus;
+import io.virtcontainers.Snapshot;
+import io.virtcontainers.SnapshotConfig;
 import io.virtcontainers.State;
 import io.virtcontainers.Timeline;
 import io.virtcontainers.core.state.ContainerRecord;
@@ -120,6 +122,11 @@ final class SandboxImpl implements Sandbox {
     @Override
     public void annotate(Map<String, String> more) {
         life.annotate(more);
+    }
+
+    @Override
+    public Snapshot snapshot(SnapshotConfig config) {
+        return life.snapshot(this, config);
     }
 
     // Containers and devices

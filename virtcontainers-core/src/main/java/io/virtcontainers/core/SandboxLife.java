@@ -10,10 +10,12 @@ import io.virtcontainers.HypervisorException;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.NotFoundException;
+import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxEvent;
 import io.virtcontainers.SandboxStatus;
+import io.virtcontainers.SnapshotConfig;
 import io.virtcontainers.State;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
@@ -336,6 +338,12 @@ final class SandboxLife {
         }
     }
 
+    /** Whether its machine runs, by the record and the facts, without the lock. */
+    boolean isMachineUp() {
+        SandboxRecord now = snapshot();
+        return now.state() == State.RUNNING && !isMachineDead(now);
+    }
+
     /** By the facts, not by the record(). */
     boolean isMachineDead(SandboxRecord now) {
         GuestSession connected = session;
@@ -365,19 +373,35 @@ final class SandboxLife {
 
     void start() {
         requireOpen();
-        GuestImage booted = guestImage(); // may be made first, which takes long: not under the lock
-        locked("start", () -> {
+        start(
+                "start",
+                guestImage(),
+                Optional.empty()); // an image may be made first, which takes long: without the lock
+    }
+
+    /** Starts it where another sandbox was saved. */
+    void restore(SavedSandbox saved) {
+        start("restore", saved.image(), Optional.of(saved));
+    }
+
+    private void start(String operation, GuestImage booted, Optional<SavedSandbox> saved) {
+        locked(operation, () -> {
             Operation.START.require("sandbox " + id(), record().state());
-            save(record().begin(Pending.Operation.START_SANDBOX).holding(Held.VM), "start");
+            save(record().begin(Pending.Operation.START_SANDBOX).holding(Held.VM), operation);
             stopping = false;
             booting = true;
             if (end.isTold()) {
                 end = new MachineEnd();
             }
             try {
-                boot(booted, Deadline.after(record().config().bootDeadline()));
-                save(record().running(machine().process()).end(Pending.Operation.START_SANDBOX), "start");
+                Deadline deadline = Deadline.after(record().config().bootDeadline());
+                boot(booted, saved, deadline);
+                SandboxRecord up = record().running(machine().process()).end(Pending.Operation.START_SANDBOX);
+                save(saved.map(from -> from.restoredIn(up)).orElse(up), operation);
                 requireAlive();
+                if (saved.isPresent()) {
+                    containerLife.watchAll(agent(deadline));
+                }
             } catch (RuntimeException e) {
                 undo(e, () -> endMachine("it did not start: " + e.getMessage()));
                 throw e;
@@ -398,22 +422,19 @@ final class SandboxLife {
         return known;
     }
 
-    private void boot(GuestImage booted, Deadline deadline) {
+    private void boot(GuestImage booted, Optional<SavedSandbox> saved, Deadline deadline) {
         place.createVmDirectory();
         SandboxConfig config = record().config();
         GuestNetwork network = network(config, deadline);
-        VmConfig described = new VmConfig(
-                        id(),
-                        place.vmDirectory(),
-                        config.vcpus(),
-                        config.memory(),
-                        config.detached(),
-                        config.hypervisor(),
-                        booted,
-                        backends.agents().kernelParameters())
-                .withNetwork(network.cards(), network.namespace());
-        VmConfig wanted = config.template() ? cloned(described, deadline) : described;
-        VirtualMachine launched = step("hypervisor.launch", () -> launch(wanted, deadline));
+        VmConfig described =
+                backends.machine(config, place.vmDirectory(), booted).withNetwork(network.cards(), network.namespace());
+        VmConfig wanted;
+        if (saved.isPresent()) {
+            wanted = step("snapshot.check", () -> saved.get().machineOf(described, backends.hypervisor(), phases));
+        } else {
+            wanted = config.template() ? cloned(described, deadline) : described;
+        }
+        VirtualMachine launched = step("hypervisor.launch", () -> launch(wanted, saved.isEmpty(), deadline));
         GuestSession started = newSession(launched);
         adopt(started);
         launched.onEvent(event -> machineTold(started, event));
@@ -427,11 +448,21 @@ final class SandboxLife {
             return null;
         });
         if (wanted.memoryImage() instanceof MemoryImage.Clone) {
-            step("template.renew", () -> {
+            step("clone.renew", () -> {
                 connecting.reseedRandom(deadline);
                 connecting.setTime(Instant.now(), deadline);
                 return null;
             });
+        }
+        if (saved.isPresent()) {
+            step("sandbox.rename", () -> {
+                connecting.renameSandbox(id(), config.hostname(), deadline);
+                for (String container : saved.get().frozen()) {
+                    connecting.resumeContainer(container, deadline);
+                }
+                return null;
+            });
+            return;
         }
         step("sandbox.create", () -> {
             connecting.createSandbox(
@@ -444,12 +475,12 @@ final class SandboxLife {
         });
     }
 
-    private VirtualMachine launch(VmConfig wanted, Deadline deadline) {
+    private VirtualMachine launch(VmConfig wanted, boolean ofTemplate, Deadline deadline) {
         try {
             return backends.hypervisor().launch(wanted, phases, deadline);
         } catch (HypervisorException e) {
-            if (wanted.memoryImage() instanceof MemoryImage.Clone clone) {
-                engine.templates().discard(clone);
+            if (ofTemplate && wanted.memoryImage() instanceof MemoryImage.Clone clone) {
+                engine.templateStore().discard(clone);
             }
             throw e;
         }
@@ -459,7 +490,7 @@ final class SandboxLife {
     private VmConfig cloned(VmConfig machine, Deadline deadline) {
         try {
             return machine.withMemoryImage(
-                    step("template.get", () -> engine.templates().get(machine, phases, deadline)));
+                    step("template.get", () -> engine.templateStore().get(machine, phases, deadline)));
         } catch (UnsupportedException e) {
             log.info("boots without a template, as {}: sandbox={}", e.getMessage(), id());
             phases.begin("template.refused").close();
@@ -472,9 +503,9 @@ final class SandboxLife {
             return GuestNetwork.NONE;
         }
         return step("network.create", () -> {
-            Networks.prepare(config.network(), deadline.atMost(HostHoldings.PATIENCE))
-                    .ifPresent(identity -> save(record().holding(Held.network(identity)), "network"));
-            return Networks.make(config.network(), config.vcpus(), deadline.atMost(HostHoldings.PATIENCE));
+            Optional<String> identity = Networks.prepare(config.network(), deadline.atMost(HostHoldings.PATIENCE));
+            identity.ifPresent(known -> save(record().holding(Held.network(known)), "network"));
+            return Networks.make(config.network(), identity, config.vcpus(), deadline.atMost(HostHoldings.PATIENCE));
         });
     }
 
@@ -827,6 +858,23 @@ final class SandboxLife {
         Interrupts.heldBack(this::forget); // an operation of another thread fails then
     }
 
+    // Snapshot
+
+    /** @param self what the hook before it is given */
+    SavedSandbox snapshot(Sandbox self, SnapshotConfig config) {
+        requireOpen();
+        SnapshotMaking making = new SnapshotMaking(this, guestImage());
+        locked("snapshot", () -> {
+            Operation.USE.require("sandbox " + id(), record().state(), "snapshot");
+            var unused = step("snapshot.plan", () -> making.plan(Deadline.after(REQUEST)));
+        });
+        SavedSandbox.run("beforeSnapshot", config.beforeSnapshot(), self);
+        return locked("snapshot", PATIENCE, () -> {
+            Operation.USE.require("sandbox " + id(), record().state(), "snapshot");
+            return step("snapshot.make", () -> making.save(engine.snapshots(), config));
+        });
+    }
+
     // Pause, devices, annotations
 
     void pause() {
@@ -856,19 +904,28 @@ final class SandboxLife {
     void resize(int vcpus, MemorySize memory) {
         locked("resize", () -> {
             Operation.USE.require("sandbox " + id(), record().state(), "resize");
-            request("hypervisor.resize", () -> {
-                Deadline deadline = Deadline.after(REQUEST);
-                MachineSize before = machine().size(deadline);
-                MachineSize now = machine().resize(vcpus, memory, deadline);
-                if (now.vcpus() > before.vcpus()) {
-                    agent(deadline).onlineCpus(now.vcpus() - before.vcpus(), deadline);
-                }
-                if (now.memory().compareTo(before.memory()) > 0) {
-                    agent(deadline).onlineMemory(deadline);
-                }
-                return null;
-            });
+            resizeMachine(vcpus, memory);
         });
+    }
+
+    /** Needs the lock. */
+    void resizeMachine(int vcpus, MemorySize memory) {
+        request("hypervisor.resize", () -> {
+            Deadline deadline = Deadline.after(REQUEST);
+            MachineSize before = machine().size(deadline);
+            MachineSize now = machine().resize(vcpus, memory, deadline);
+            if (now.vcpus() > before.vcpus()) {
+                agent(deadline).onlineCpus(now.vcpus() - before.vcpus(), deadline);
+            }
+            if (now.memory().compareTo(before.memory()) > 0) {
+                agent(deadline).onlineMemory(deadline);
+            }
+            return null;
+        });
+    }
+
+    MachineSize machineSize() {
+        return request("hypervisor.size", () -> machine().size(Deadline.after(REQUEST)));
     }
 
     void annotate(Map<String, String> more) {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
-import com.google.common.hash.Hashing;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.HostSetupException;
+import io.virtcontainers.InvalidConfigException;
+import io.virtcontainers.MemorySize;
+import io.virtcontainers.Template;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.core.state.Directories;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.MachineKey;
 import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
@@ -30,15 +33,15 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Booted machines, saved when their agent answered and before anything private was in them, from which sandboxes are cloned.
  * One for each kind of machine, by the hypervisor's key of all that must match; made at the first use, under a lock across
- * processes. A template appears by one rename when it is whole; what a crash leaves is swept. At each use the checksum of
- * the state is verified, and that the memory's file is the one that was written and was not touched since (size, inode, time
- * of the last change of data or attributes): a checksum of all memory would take longer than a boot. Thread-safe.
+ * processes. A template appears by one rename when it is whole; what a crash leaves is swept. At each use it is looked at
+ * whether it is what was written, by the same hypervisor: see {@link SavedFiles}. Thread-safe.
  */
 final class Templates {
     private static final Logger log = LoggerFactory.getLogger(Templates.class);
@@ -50,10 +53,7 @@ final class Templates {
     private static final Duration MAKING = Duration.ofMinutes(2);
     private static final Duration STOP = Duration.ofSeconds(10);
     private static final String NEW = "new-";
-    private static final String MEMORY = "memory";
-    private static final String STATE = "state";
-    private static final String MANIFEST = "manifest";
-    private static final int MAX_MANIFEST = 4096;
+    private static final Pattern ID = Pattern.compile("[0-9a-f]{8,64}");
     private static final Set<PosixFilePermission> PRIVATE = PosixFilePermissions.fromString("rwx------");
 
     private final Path directory;
@@ -72,80 +72,51 @@ final class Templates {
      * @throws io.virtcontainers.UnsupportedException with what hinders it, if such a machine cannot be cloned
      */
     MemoryImage.Clone get(VmConfig machine, Phases phases, Deadline deadline) {
-        String key = backends.hypervisor().templateKey(machine, phases, deadline);
-        Path template = Directories.privateDirectory(directory).resolve(key);
-        Optional<String> problem = problem(template);
+        MachineKey key = backends.hypervisor().templateKey(machine, phases, deadline);
+        SavedFiles template =
+                new SavedFiles(Directories.privateDirectory(directory).resolve(key.digest()));
+        Optional<String> problem = template.problem(key);
         if (problem.isPresent()) {
             try (Phases.Phase phase = phases.begin("template.make")) {
                 underLock(deadline, () -> {
-                    Optional<String> now = problem(template); // another process may have been quicker
+                    Optional<String> now = template.problem(key); // another process may have been quicker
                     if (now.isPresent()) {
-                        make(template, machine, now.get(), phases);
+                        make(template, key, machine, now.get(), phases);
                     }
                 });
             }
         }
         try {
-            Files.setLastModifiedTime(template, FileTime.fromMillis(System.currentTimeMillis()));
+            Files.setLastModifiedTime(template.directory(), FileTime.fromMillis(System.currentTimeMillis()));
         } catch (IOException e) {
-            log.debug("the use of a template is not noted: template={} error={}", key, e.toString());
+            log.debug("the use of a template is not noted: template={} error={}", key.digest(), e.toString());
         }
-        return new MemoryImage.Clone(template.resolve(MEMORY), template.resolve(STATE));
-    }
-
-    /** Why a template cannot be used; empty if it can. */
-    private static Optional<String> problem(Path template) {
-        Path manifest = template.resolve(MANIFEST);
-        if (!Files.exists(manifest)) {
-            return Optional.of("there is none");
-        }
-        try {
-            if (Files.size(manifest) > MAX_MANIFEST) {
-                return Optional.of("its manifest is too long");
-            }
-            return Files.readString(manifest).equals(manifest(template))
-                    ? Optional.empty()
-                    : Optional.of("its state or memory is not what was written");
-        } catch (IOException e) {
-            return Optional.of("it cannot be read: " + e);
-        }
-    }
-
-    private static String manifest(Path template) throws IOException {
-        Path memory = template.resolve(MEMORY);
-        return "memory " + Files.size(memory) + " " + Files.getAttribute(memory, "unix:ino") + " "
-                + Files.getAttribute(memory, "unix:ctime") + "\nstate "
-                + com.google.common.io.Files.asByteSource(
-                                template.resolve(STATE).toFile())
-                        .hash(Hashing.sha256())
-                + "\n";
+        return template.image();
     }
 
     /** Needs the lock. */
-    private void make(Path template, VmConfig machine, String reason, Phases phases) {
-        log.info("making a template, as {}: template={}", reason, template.getFileName());
+    private void make(SavedFiles template, MachineKey key, VmConfig machine, String reason, Phases phases) {
+        log.info("making a template, as {}: template={}", reason, key.digest());
         try {
-            Directories.delete(template);
+            Directories.delete(template.directory());
             evict(MOST - 1);
             Path work = Files.createTempDirectory(directory, NEW, PosixFilePermissions.asFileAttribute(PRIVATE));
             try {
-                Path saved = Files.createDirectory(work.resolve("t"), PosixFilePermissions.asFileAttribute(PRIVATE));
+                SavedFiles saved = new SavedFiles(
+                        Files.createDirectory(work.resolve("t"), PosixFilePermissions.asFileAttribute(PRIVATE)));
                 Path vm = Files.createDirectory(work.resolve("vm"), PosixFilePermissions.asFileAttribute(PRIVATE));
                 save(machine, vm, saved, phases);
-                Files.writeString(saved.resolve(MANIFEST), manifest(saved));
-                Files.move(saved, template, StandardCopyOption.ATOMIC_MOVE);
+                saved.seal(key);
+                Files.move(saved.directory(), template.directory(), StandardCopyOption.ATOMIC_MOVE);
             } finally {
                 Directories.delete(work);
             }
         } catch (IOException e) {
-            throw new HostSetupException(
-                    "cannot make a template in " + directory + ": " + e
-                            + "; free some space, or boot without templates",
-                    e);
+            throw SavedFiles.failed("template", directory, e);
         }
     }
 
-    private void save(VmConfig machine, Path vm, Path saved, Phases phases) {
+    private void save(VmConfig machine, Path vm, SavedFiles saved, Phases phases) {
         Deadline deadline = Deadline.after(MAKING);
         VmConfig template = new VmConfig(
                         "template",
@@ -156,32 +127,87 @@ final class Templates {
                         machine.settings(),
                         machine.image(),
                         machine.kernelParameters())
-                .withMemoryImage(new MemoryImage.Template(saved.resolve(MEMORY)));
+                .withMemoryImage(new MemoryImage.Template(saved.memory()));
         VirtualMachine launched = backends.hypervisor().launch(template, phases, deadline);
         try {
             try (Agent agent = backends.agents().connect(launched.channels().get(0), () -> false)) {
                 agent.awaitReady(deadline);
             }
-            launched.save(saved.resolve(STATE), deadline);
+            launched.save(saved.state(), deadline);
         } finally {
             Interrupts.heldBack(() -> launched.stop(Deadline.after(STOP)));
         }
     }
 
+    /** All, the one used last first. */
+    List<Template> list() {
+        try {
+            return directories().stream()
+                    .sorted(Comparator.comparing(Templates::lastUse).reversed())
+                    .map(Templates::told)
+                    .toList();
+        } catch (IOException e) {
+            throw new HostSetupException("cannot list the templates in " + directory + ": " + e, e);
+        }
+    }
+
+    private static Template told(Path template) {
+        SavedFiles files = new SavedFiles(template);
+        return new Template(
+                String.valueOf(template.getFileName()),
+                files.said("hypervisor").orElse(""),
+                MemorySize.ofBytes(files.bytes()),
+                lastUse(template).toInstant(),
+                files.damage());
+    }
+
+    /** The one for a machine; makes it if there is none that can be trusted. */
+    Template init(VmConfig machine, Phases phases, Deadline deadline) {
+        Path template = get(machine, phases, deadline).memory().getParent();
+        if (template == null) {
+            throw new IllegalStateException("a template is in a directory");
+        }
+        return told(template);
+    }
+
+    /** Removes one; does nothing if it is not there. */
+    void destroy(String id, Deadline deadline) {
+        if (!ID.matcher(id).matches()) {
+            throw new InvalidConfigException("template", id, "is no id of a template: take one that list() tells");
+        }
+        if (Files.isDirectory(directory)) {
+            underLock(deadline, () -> {
+                try {
+                    Directories.delete(directory.resolve(id));
+                } catch (IOException e) {
+                    throw new HostSetupException("cannot remove the template " + id + ": " + e, e);
+                }
+            });
+        }
+    }
+
     /** Removes the least recently used ones beyond a number. What clones of them use stays until they end. */
     private void evict(int most) throws IOException {
-        List<Path> all = new ArrayList<>();
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
-            for (Path entry : entries) {
-                if (Files.isDirectory(entry) && !entry.getFileName().toString().startsWith(NEW)) {
-                    all.add(entry);
-                }
-            }
-        }
+        List<Path> all = directories();
         all.sort(Comparator.comparing(Templates::lastUse));
         for (int i = 0; i < all.size() - most; i++) {
             Directories.delete(all.get(i));
         }
+    }
+
+    private List<Path> directories() throws IOException {
+        List<Path> all = new ArrayList<>();
+        if (Files.isDirectory(directory)) {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+                for (Path entry : entries) {
+                    if (Files.isDirectory(entry)
+                            && !entry.getFileName().toString().startsWith(NEW)) {
+                        all.add(entry);
+                    }
+                }
+            }
+        }
+        return all;
     }
 
     private static FileTime lastUse(Path template) {

@@ -7,7 +7,6 @@ import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxEvent;
 import io.virtcontainers.SandboxPool;
-import io.virtcontainers.State;
 import io.virtcontainers.VirtException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -23,6 +22,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +41,7 @@ final class WarmPool implements SandboxPool {
     private final int wanted;
     private final int most;
     private final Function<SandboxConfig, Sandbox> run;
+    private final Predicate<Sandbox> isUp;
     private final ThreadPoolExecutor starters =
             new ThreadPoolExecutor(STARTERS, STARTERS, 1, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
                 Thread thread = new Thread(task, "virtcontainers-pool");
@@ -60,12 +61,15 @@ final class WarmPool implements SandboxPool {
      * @param wanted how many shall be ready
      * @param most how many may be alive, leased ones included
      * @param run starts a sandbox
+     * @param isUp whether the machine of one runs, by what the host shows: who leases does not wait for its guest
      */
-    WarmPool(SandboxConfig config, int wanted, int most, Function<SandboxConfig, Sandbox> run) {
+    WarmPool(
+            SandboxConfig config, int wanted, int most, Function<SandboxConfig, Sandbox> run, Predicate<Sandbox> isUp) {
         this.config = config;
         this.wanted = wanted;
         this.most = most;
         this.run = run;
+        this.isUp = isUp;
         starters.allowCoreThreadTimeOut(true);
         fill();
     }
@@ -122,7 +126,7 @@ final class WarmPool implements SandboxPool {
     private void serve() {
         while (!waiting.isEmpty() && !idle.isEmpty()) {
             Sandbox sandbox = idle.remove();
-            if (sandbox.state() != State.RUNNING) {
+            if (!isUp.test(sandbox)) {
                 starters.execute(() -> delete(sandbox)); // it died while nobody had it
                 continue;
             }

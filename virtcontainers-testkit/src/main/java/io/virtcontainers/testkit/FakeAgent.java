@@ -186,6 +186,11 @@ public final class FakeAgent implements Agent {
     }
 
     @Override
+    public void renameSandbox(String sandboxId, String hostname, Deadline deadline) {
+        run("renameSandbox", deadline, () -> guest.renameSandbox(sandboxId, hostname));
+    }
+
+    @Override
     public void destroySandbox(Deadline deadline) {
         run("destroySandbox", deadline, guest::destroySandbox);
     }
@@ -304,7 +309,7 @@ public final class FakeAgent implements Agent {
     }
 
     @Override
-    public GuestInterface updateInterface(GuestInterface wanted, Deadline deadline) {
+    public GuestInterface updateInterface(GuestInterface wanted, String pciPath, Deadline deadline) {
         return call("updateInterface", deadline, () -> guest.network().update(wanted));
     }
 

@@ -146,6 +146,21 @@ final class FakeGuest {
         sandbox = created;
     }
 
+    synchronized void renameSandbox(String id, String hostname) {
+        GuestSandbox known = sandbox;
+        if (known == null) {
+            throw new AgentException("FAILED_PRECONDITION: no sandbox");
+        }
+        sandbox = new GuestSandbox(
+                id,
+                hostname,
+                known.dns(),
+                known.storages(),
+                known.sharedPidNamespace(),
+                known.hooks(),
+                known.modules());
+    }
+
     void destroySandbox() {
         containers().forEach(this::remove);
         synchronized (this) {

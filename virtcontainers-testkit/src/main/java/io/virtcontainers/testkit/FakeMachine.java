@@ -6,6 +6,7 @@ import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
+import io.virtcontainers.spi.NetworkCard;
 import io.virtcontainers.spi.VmConfig;
 import io.virtcontainers.spi.VmEvent;
 import java.io.IOException;
@@ -179,11 +180,18 @@ final class FakeMachine {
         return disk.address();
     }
 
+    synchronized String plugCard(NetworkCard card) {
+        String address = plug(card.id(), Path.of("/dev/null"));
+        guest.network().appear(card.id(), card.hardwareAddress());
+        return address;
+    }
+
     void unplug(String id, Deadline deadline) {
         guest.awaitWork(deadline, "the release of disk " + id + " by the guest");
         requireAlive();
         synchronized (this) {
             disks.remove(id);
+            guest.network().disappear(id);
         }
     }
 }

@@ -6,17 +6,33 @@ import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestRoute;
 import io.virtcontainers.NotFoundException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** The network of a fake guest: lists. It begins with one interface, as a virtual machine's card shows. Thread-safe. */
 final class FakeNetwork {
     private final List<GuestInterface> interfaces =
             new ArrayList<>(List.of(new GuestInterface("eth0", "eth0", List.of(), 1500, "02:00:ca:fe:00:01", false)));
+    private final Map<String, String> cards = new HashMap<>();
     private final List<GuestNeighbor> neighbors = new ArrayList<>();
     private List<GuestRoute> routes = List.of();
 
     synchronized List<GuestInterface> interfaces() {
         return List.copyOf(interfaces);
+    }
+
+    /** A card was plugged in. */
+    synchronized void appear(String cardId, String hardwareAddress) {
+        cards.put(cardId, hardwareAddress);
+        String name = "eth" + interfaces.size();
+        interfaces.add(new GuestInterface(name, name, List.of(), 1500, hardwareAddress, false));
+    }
+
+    /** A device was plugged out, maybe a card. */
+    synchronized void disappear(String id) {
+        String address = cards.remove(id);
+        interfaces.removeIf(known -> known.hardwareAddress().equals(address));
     }
 
     synchronized GuestInterface update(GuestInterface wanted) {

@@ -6,8 +6,10 @@ import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
+import io.virtcontainers.spi.NetworkCard;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import io.virtcontainers.spi.VmEvent;
@@ -112,8 +114,15 @@ public final class FakeVirtualMachine implements VirtualMachine {
                 return shared.id();
             });
         }
-        Device.Block disk = (Device.Block) device;
+        if (!(device instanceof Device.Block disk)) {
+            throw new UnsupportedException("a fake machine takes no " + device);
+        }
         return call("addDevice", deadline, () -> machine.plug(disk.id(), disk.image()));
+    }
+
+    @Override
+    public String addCard(NetworkCard card, Deadline deadline) {
+        return call("addCard", deadline, () -> machine.plugCard(card));
     }
 
     @Override

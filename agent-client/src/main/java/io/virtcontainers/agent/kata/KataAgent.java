@@ -16,6 +16,7 @@ import io.virtcontainers.VirtException;
 import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.CheckRequest;
 import io.virtcontainers.agent.kata.protocol.DestroySandboxRequest;
+import io.virtcontainers.agent.kata.protocol.GuestServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.HealthGrpc;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.ContainerRoot;
@@ -78,6 +79,13 @@ final class KataAgent implements Agent {
         var method = AgentServiceGrpc.getCreateSandboxMethod();
         Rpc rpc = Rpc.of(method, "sandbox " + sandbox.id());
         var unused = connection.call(method, SandboxMessages.write(sandbox), rpc, deadline);
+    }
+
+    @Override
+    public void renameSandbox(String sandboxId, String hostname, Deadline deadline) {
+        var method = GuestServiceGrpc.getRenameSandboxMethod();
+        Rpc rpc = Rpc.of(method, "sandbox " + sandboxId);
+        var unused = connection.call(method, SandboxMessages.rename(sandboxId, hostname), rpc, deadline);
     }
 
     @Override
@@ -174,8 +182,8 @@ final class KataAgent implements Agent {
     }
 
     @Override
-    public GuestInterface updateInterface(GuestInterface wanted, Deadline deadline) {
-        return network.updateInterface(wanted, deadline);
+    public GuestInterface updateInterface(GuestInterface wanted, String pciPath, Deadline deadline) {
+        return network.updateInterface(wanted, pciPath, deadline);
     }
 
     @Override

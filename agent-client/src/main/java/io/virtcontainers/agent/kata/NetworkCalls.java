@@ -24,10 +24,10 @@ record NetworkCalls(AgentConnection connection) {
         return NetworkMessages.readInterfaces(answer.getInterfacesList());
     }
 
-    GuestInterface updateInterface(GuestInterface wanted, Deadline deadline) {
+    GuestInterface updateInterface(GuestInterface wanted, String pciPath, Deadline deadline) {
         var method = AgentServiceGrpc.getUpdateInterfaceMethod();
         var request = UpdateInterfaceRequest.newBuilder()
-                .setInterface(NetworkMessages.write(wanted))
+                .setInterface(NetworkMessages.write(wanted).toBuilder().setPciPath(pciPath))
                 .build();
         Rpc rpc = Rpc.of(method, "interface " + wanted.hardwareAddress());
         return NetworkMessages.read(connection.call(method, request, rpc, deadline));

@@ -27,16 +27,18 @@ final class GuestInputs {
     private static final List<String> LATER_OPTIONAL = List.of("virtio_net");
 
     /** Loaded by a guest that meets such a device, by the name of the list; a kernel may lack them. */
-    private static final Map<String, List<String>> ON_DEMAND = new TreeMap<>(Map.of(
-            "mmio", List.of("virtio_mmio"),
-            "pvpanic", List.of("pvpanic_mmio"),
-            "rng", List.of("virtio_rng"),
-            "vsock", List.of("vmw_vsock_virtio_transport"),
-            "scsi", List.of("virtio_scsi", "sd_mod"),
-            "nvdimm", List.of("nfit", "nd_pmem", "virtio_pmem"),
-            "virtio-fs", List.of("virtiofs"),
-            "9p", List.of("9pnet_virtio", "9p"),
-            "ext4", List.of("ext4")));
+    private static final Map<String, List<String>> ON_DEMAND = new TreeMap<>(Map.ofEntries(
+            Map.entry("mmio", List.of("virtio_mmio")),
+            Map.entry("pvpanic", List.of("pvpanic_mmio")),
+            Map.entry("rng", List.of("virtio_rng")),
+            Map.entry("vsock", List.of("vmw_vsock_virtio_transport")),
+            Map.entry("scsi", List.of("virtio_scsi", "sd_mod")),
+            Map.entry("nvdimm", List.of("nfit", "nd_pmem", "virtio_pmem")),
+            Map.entry("virtio-fs", List.of("virtiofs")),
+            Map.entry("9p", List.of("9pnet_virtio", "9p")),
+            Map.entry("ext4", List.of("ext4")),
+            Map.entry("balloon", List.of("virtio_balloon")),
+            Map.entry("memory", List.of("virtio_mem"))));
 
     private final Host host;
     private final Instant lookedAt;

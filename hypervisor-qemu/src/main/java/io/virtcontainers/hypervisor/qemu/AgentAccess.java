@@ -13,6 +13,11 @@ import java.util.stream.Stream;
  */
 record AgentAccess(List<GuestChannel> channels, String reason) {
 
+    /** Whether there is a virtio-serial controller. */
+    boolean isSerial() {
+        return !(channels.get(0) instanceof GuestChannel.Vsock);
+    }
+
     /** Says it in the diagnostics, as the first event. */
     List<String> before(List<String> events) {
         return Stream.concat(Stream.of("agent channel: " + reason), events.stream())

@@ -43,6 +43,7 @@ sealed interface AgentDevices {
 
     /** @param yamux whether the agent speaks yamux on its ports; the devices are the same but for a name, for {@link #of} */
     record Serial(boolean yamux) implements AgentDevices {
+        private static final int PLUGGED_PORTS = 2;
         private static final String YAMUX_CHARDEV = "socket,id=yamux0,";
 
         /** The names under which the Kata agent looks for its ports, without their number. */
@@ -53,14 +54,14 @@ sealed interface AgentDevices {
             MachineConfig machine = config.settings().machine();
             List<Path> sockets = new SandboxFiles(config.directory()).agentSockets(config.detached());
             List<String> line = new ArrayList<>();
-            // max_ports: port 0 is kept for a console by definition, the agent's begin at 1.
+            // max_ports: port 0 is kept for a console by definition, the agent's begin at 1; two can be plugged in.
             line.addAll(List.of(
                     "-device",
                     VirtioDevice.of(
                             machine,
                             "virtio-serial",
                             "id=serial0" + place(machine),
-                            "max_ports=" + (1 + sockets.size()))));
+                            "max_ports=" + (1 + sockets.size() + PLUGGED_PORTS))));
             for (int port = 0; port < sockets.size(); port++) {
                 String id = (yamux ? "yamux" : "agent") + port;
                 String socket = QemuCommandLine.escape(sockets.get(port).toString());

@@ -37,6 +37,7 @@ final class ExtraDevices {
                         "rng-random,id=rng0,filename=" + QemuCommandLine.escape(source),
                         "-device",
                         VirtioDevice.of(machine, "virtio-rng", "rng=rng0"))));
+        line.addAll(MemoryArguments.devices(config));
         return line;
     }
 

@@ -57,6 +57,15 @@ enum MachineModel {
         return this != VIRT;
     }
 
+    /** What QEMU calls its memory. */
+    String memory() {
+        return switch (this) {
+            case Q35, PC -> "pc.ram";
+            case MICROVM -> "microvm.ram";
+            case VIRT -> "mach-virt.ram";
+        };
+    }
+
     /** What the guest's kernel calls the first serial port. */
     String console() {
         return console;

@@ -32,6 +32,9 @@ final class MachineRules {
         refuse(machine, machine.bridges() > 1 && !model.hasPci(), "PCI bridges", "use Q35 or PC");
         refuse(machine, !machine.pflash().isEmpty() && !model.hasPci(), "flash memory", "use Q35 or PC");
         refuse(machine, Disks.isScsi(config.settings()) && !model.hasPci(), "virtio-scsi disks", "use Q35 or PC");
+        GuestMemoryConfig memory = config.settings().memory();
+        refuse(machine, memory.virtioMem() && !model.hasPci(), "virtio-mem", "use Q35 or PC");
+        refuse(machine, memory.balloon() && !model.hasPci(), "a balloon", "use Q35 or PC");
         boolean nvdimm = config.image().disk().filter(disk -> disk.nvdimm()).isPresent();
         refuse(machine, nvdimm && !model.hasPci(), "nvdimm", "use GuestRoot.image, a virtio disk");
         if (machine.maxVcpus() > 0 && machine.maxVcpus() < config.vcpus()) {
@@ -98,6 +101,17 @@ final class MachineRules {
                         "memory file directory", directory.toString(), "is no directory that this user can write to");
             }
         });
+        if (memory.virtioMem() && memory.max().isEmpty()) {
+            throw new InvalidConfigException(
+                    "memory virtioMem", "true", "needs the most that it can grow to, memory max");
+        }
+        boolean pinned = memory.hugepages() || memory.preallocate() || memory.locked();
+        if (memory.balloon() && pinned) {
+            throw new InvalidConfigException(
+                    "memory balloon",
+                    "true",
+                    "gives memory back, while it is to be huge pages, preallocated or locked");
+        }
         if (memory.hugepages()) {
             HugePages.requireFree(config.memory());
         }

@@ -2,6 +2,9 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.GuestMemoryConfig;
+import io.virtcontainers.HypervisorConfig;
+import io.virtcontainers.MachineConfig;
+import io.virtcontainers.SharedFs;
 import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.RootDisk;
 import io.virtcontainers.spi.VmConfig;
@@ -11,18 +14,30 @@ import java.util.Optional;
 
 /** The guest's memory on QEMU's command line. */
 final class MemoryArguments {
+    static final String VIRTIO_MEM = "vmem0";
+
     private MemoryArguments() {}
 
     static List<String> of(VmConfig config) {
         List<String> line = new ArrayList<>(List.of("-m", config.memory().toMib() + "M" + room(config)));
         backend(config).ifPresent(backend -> {
-            String size = ",id=ram0,size=" + config.memory().toMib() + "M";
-            line.addAll(List.of("-object", backend + size, "-machine", "memory-backend=ram0"));
+            // Under the name that it has without an object: the memory of either machine can be copied to the other.
+            String id = MachineModel.of(config.settings().machine().type()).memory();
+            String size = ",id=" + id + ",size=" + config.memory().toMib() + "M";
+            line.addAll(List.of("-object", backend + size, "-machine", "memory-backend=" + id));
         });
         if (config.settings().memory().locked()) {
             line.addAll(List.of("-overcommit", "mem-lock=on"));
         }
         return line;
+    }
+
+    /** Whether other programs of the host can be given the guest's memory. */
+    static boolean isShared(HypervisorConfig settings) {
+        GuestMemoryConfig memory = settings.memory();
+        return memory.hugepages()
+                || memory.fileDirectory().isPresent()
+                || settings.sharedFs().type() == SharedFs.VIRTIO_FS;
     }
 
     /** Whether there can be memory at addresses beyond 4 GiB, however little there is at the start. */
@@ -34,19 +49,51 @@ final class MemoryArguments {
     private static String room(VmConfig config) {
         GuestMemoryConfig memory = config.settings().memory();
         long most = memory.max().orElse(config.memory()).toMib();
-        int slots = most > config.memory().toMib() ? memory.slots() : 0;
+        boolean grows = most > config.memory().toMib();
+        int slots = grows && !memory.virtioMem() ? memory.slots() : 0;
         Optional<RootDisk> nvdimm = config.image().disk().filter(disk -> disk.nvdimm());
         if (nvdimm.isPresent()) {
             slots++;
             most += (ExtraDevices.size(nvdimm.get()) >> 20) + 1;
         }
-        return slots == 0 ? "" : ",slots=" + slots + ",maxmem=" + most + "M";
+        boolean room = slots > 0 || (grows && memory.virtioMem());
+        return room ? (slots > 0 ? ",slots=" + slots : "") + ",maxmem=" + most + "M" : "";
+    }
+
+    /** The device by which it grows and shrinks, see {@link Resizing}; and the one that gives free memory back. */
+    static List<String> devices(VmConfig config) {
+        GuestMemoryConfig memory = config.settings().memory();
+        MachineConfig machine = config.settings().machine();
+        List<String> line = new ArrayList<>();
+        if (memory.virtioMem()) {
+            long more = memory.max().orElseThrow().toMib() - config.memory().toMib();
+            String kind = isShared(config.settings()) ? "memory-backend-memfd,share=on" : "memory-backend-ram";
+            line.addAll(List.of(
+                    "-object",
+                    kind + ",id=" + VIRTIO_MEM + "-ram,size=" + more + "M",
+                    "-device",
+                    VirtioDevice.of(
+                            machine,
+                            "virtio-mem",
+                            "id=" + VIRTIO_MEM,
+                            "memdev=" + VIRTIO_MEM + "-ram",
+                            "requested-size=0")));
+        }
+        if (memory.balloon()) {
+            line.addAll(List.of(
+                    "-device",
+                    VirtioDevice.of(
+                            machine, "virtio-balloon", "id=balloon0", "free-page-reporting=on", "deflate-on-oom=on")));
+        }
+        return line;
     }
 
     /** The object that the memory comes from, empty for plain anonymous memory. */
     private static Optional<String> backend(VmConfig config) {
         if (config.memoryImage() instanceof MemoryImage.Template template) {
             return Optional.of("memory-backend-file,share=on,mem-path=" + QemuCommandLine.escape(template.memory()));
+        } else if (config.memoryImage() instanceof MemoryImage.Copy copy) {
+            return Optional.of("memory-backend-file,share=on,mem-path=" + QemuCommandLine.escape(copy.memory()));
         } else if (config.memoryImage() instanceof MemoryImage.Clone clone) {
             return Optional.of("memory-backend-file,share=off,mem-path=" + QemuCommandLine.escape(clone.memory()));
         }

@@ -32,6 +32,10 @@ final class Migration {
     /** Measured: 170 KB. */
     private static final long MAX_STATE = 64L << 20;
 
+    /** Bytes in a second: more than any host moves. QEMU's default is 128 MiB. */
+    private static final long UNLIMITED = 1L << 40;
+
+    private static final Duration CANCEL = Duration.ofSeconds(5);
     private static final int CHUNK = 64 << 10;
     private static final Duration POLL = Duration.ofMillis(2);
 
@@ -45,7 +49,7 @@ final class Migration {
                 server.bind(UnixDomainSocketAddress.of(socket));
                 server.configureBlocking(false);
                 execute(link, "stop", Map.of(), deadline);
-                ignoreMemory(link, deadline);
+                ignoreMemory(link, true, deadline);
                 execute(link, "migrate", Map.of("uri", "unix:" + socket), deadline);
                 receive(server, state, deadline);
             } finally {
@@ -59,7 +63,7 @@ final class Migration {
 
     /** Gives the state to a QEMU that waits for it ({@code -incoming defer}), and lets the machine run on. */
     static void restore(Link link, Path socket, Path state, Deadline deadline) {
-        ignoreMemory(link, deadline);
+        ignoreMemory(link, true, deadline);
         execute(link, "migrate-incoming", Map.of("uri", "unix:" + socket), deadline);
         try (SocketChannel connection = SocketChannel.open(UnixDomainSocketAddress.of(socket));
                 FileChannel file = FileChannel.open(state, StandardOpenOption.READ)) {
@@ -75,20 +79,51 @@ final class Migration {
         } catch (IOException e) {
             throw new HypervisorException("cannot give the state in " + state + " to QEMU: " + e, e);
         }
+        awaitTaken(link, deadline);
+        execute(link, "cont", Map.of(), deadline);
+    }
+
+    /** A QEMU that waits for a state ({@code -incoming defer}) has taken it over, and is halted. */
+    static void awaitTaken(Link link, Deadline deadline) {
         await(
                 link,
                 "query-status",
                 List.of("paused", "prelaunch", "running"),
                 "the taking over of the state",
                 deadline);
-        execute(link, "cont", Map.of(), deadline);
     }
 
-    private static void ignoreMemory(Link link, Deadline deadline) {
+    /** Has a QEMU that waits for a state, and for the memory with it, listen on a socket. */
+    static void listen(Link link, Path socket, Deadline deadline) {
+        ignoreMemory(link, false, deadline);
+        execute(link, "migrate-incoming", Map.of("uri", "unix:" + socket), deadline);
+    }
+
+    /** Gives state and memory to a QEMU that {@linkplain #listen listens}; the machine is halted meanwhile. */
+    static void send(Link link, Path socket, Deadline deadline) {
+        ignoreMemory(link, false, deadline); // a clone was told the opposite when it began
+        execute(link, "migrate-set-parameters", Map.of("max-bandwidth", UNLIMITED), deadline);
+        execute(link, "stop", Map.of(), deadline);
+        try {
+            execute(link, "migrate", Map.of("uri", "unix:" + socket), deadline);
+            await(link, "query-migrate", List.of("completed"), "the copying of the machine", deadline);
+        } catch (RuntimeException e) {
+            try {
+                execute(link, "migrate_cancel", Map.of(), Deadline.after(CANCEL));
+            } catch (RuntimeException further) {
+                e.addSuppressed(further);
+            }
+            throw e;
+        } finally {
+            execute(link, "cont", Map.of(), Deadline.after(CANCEL));
+        }
+    }
+
+    private static void ignoreMemory(Link link, boolean ignored, Deadline deadline) {
         execute(
                 link,
                 "migrate-set-capabilities",
-                Map.of("capabilities", List.of(Map.of("capability", "x-ignore-shared", "state", true))),
+                Map.of("capabilities", List.of(Map.of("capability", "x-ignore-shared", "state", ignored))),
                 deadline);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.linux.Command;
 import io.virtcontainers.spi.NetworkCard;
@@ -48,10 +49,12 @@ final class NetworkArguments {
         String id = "id=" + card.id();
         if (card instanceof NetworkCard.User user) {
             // Without IPv6, which not every host has; what has no address is not tried.
-            return "user," + id + ",ipv6=off"
-                    + user.forwards().stream().map(NetworkArguments::forward).collect(Collectors.joining());
+            return "user," + id + ",ipv6=off,net=" + user.network()
+                    + user.forwards().stream()
+                            .map(forward -> ",hostfwd=" + forward(forward))
+                            .collect(Collectors.joining());
         }
-        String vhost = config.settings().machine().vhostNet() && Files.isWritable(VHOST_NET) ? ",vhost=on" : "";
+        String vhost = hasVhost(config.settings()) ? ",vhost=on" : "";
         if (card instanceof NetworkCard.Tap tap) {
             return "tap," + id + ",ifname=" + tap.device() + ",script=no,downscript=no"
                     + (tap.queues() > 1 ? ",queues=" + tap.queues() : "") + vhost;
@@ -63,12 +66,20 @@ final class NetworkArguments {
                 + vhost;
     }
 
-    private static String forward(NetworkConfig.PortForward forward) {
-        return ",hostfwd=" + (forward.udp() ? "udp" : "tcp") + ":" + forward.address() + ":" + forward.hostPort() + "-:"
+    static boolean hasVhost(HypervisorConfig settings) {
+        return settings.machine().vhostNet() && Files.isWritable(VHOST_NET);
+    }
+
+    static String forward(NetworkConfig.PortForward forward) {
+        return (forward.udp() ? "udp" : "tcp") + ":" + forward.address() + ":" + forward.hostPort() + "-:"
                 + forward.guestPort();
     }
 
-    private static int queues(NetworkCard card) {
+    static int vectors(int queues) {
+        return 2 * queues + MORE_VECTORS;
+    }
+
+    static int queues(NetworkCard card) {
         if (card instanceof NetworkCard.Tap tap) {
             return tap.queues();
         }
@@ -82,7 +93,7 @@ final class NetworkArguments {
         if (MachineModel.of(config.settings().machine().type()).hasPci()) {
             properties.add("romfile="); // nobody boots from it
             if (queues > 1) {
-                properties.add("vectors=" + (2 * queues + MORE_VECTORS));
+                properties.add("vectors=" + vectors(queues));
             }
         }
         if (queues > 1) {

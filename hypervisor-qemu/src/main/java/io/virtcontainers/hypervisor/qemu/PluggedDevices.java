@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.virtcontainers.Device;
+import io.virtcontainers.DiskFormat;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
+import io.virtcontainers.spi.PluggedDisk;
+import io.virtcontainers.spi.VmConfig;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +31,11 @@ final class PluggedDevices {
     /** How the host's side of a device is removed, of whichever kind it is: command and the argument with its name. */
     private static final Map<String, String> REMOVALS =
             Map.of("blockdev-del", "node-name", "netdev_del", "id", "chardev-remove", "id");
+
+    /** Sorted: a saved machine is found by its command line. */
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
+            .build();
 
     private final Link link;
     private final ReentrantLock plugging = new ReentrantLock();
@@ -63,11 +77,84 @@ final class PluggedDevices {
             }
             throw new HypervisorException("cannot plug in " + plug.what() + ": " + refused.description(), refused);
         }
-        return switch (plug.bus()) {
+        return address(plug.bus(), place, plug.id());
+    }
+
+    private static String address(Plug.Bus bus, int place, String id) {
+        return switch (bus) {
             case PCI -> QemuCommandLine.slot(QemuCommandLine.BRIDGE_SLOT) + "/" + QemuCommandLine.slot(place);
             case SCSI -> place + ":0";
-            case SERIAL -> "/dev/virtio-ports/" + plug.id();
+            case SERIAL -> "/dev/virtio-ports/" + id;
         };
+    }
+
+    /** The opposite of {@link #address}. */
+    private static int place(Plug.Bus bus, String address) {
+        return switch (bus) {
+            case PCI -> Integer.parseInt(address.substring(address.indexOf('/') + 1), 16);
+            case SCSI -> Integer.parseInt(address.substring(0, address.indexOf(':')));
+            case SERIAL -> 0;
+        };
+    }
+
+    /** Those of these that are disks, and are there. */
+    List<PluggedDisk> disks(Collection<String> ids, Deadline deadline) {
+        return link.call(deadline, qmp -> {
+            List<String> devices = devices(qmp, deadline);
+            Map<String, JsonNode> nodes = new HashMap<>();
+            for (JsonNode node : qmp.execute("query-named-block-nodes", Map.of("flat", true), deadline)) {
+                nodes.put(node.path("node-name").asText(), node);
+            }
+            List<PluggedDisk> found = new ArrayList<>();
+            for (String id : ids) {
+                DeviceNames names = new DeviceNames(id);
+                JsonNode node = nodes.get(names.host());
+                Optional<String> device = names.deviceAmong(devices);
+                for (Plug.Bus bus : Plug.Bus.values()) {
+                    Optional<Integer> place = device.flatMap(name -> DeviceNames.placeOf(bus, name));
+                    if (place.isPresent() && node != null) {
+                        found.add(new PluggedDisk(disk(id, node), address(bus, place.get(), id)));
+                    }
+                }
+            }
+            return found;
+        });
+    }
+
+    private static Device.Block disk(String id, JsonNode node) {
+        DiskFormat format = node.path("drv").asText().equals("qcow2") ? DiskFormat.QCOW2 : DiskFormat.RAW;
+        return new Device.Block(
+                id, Path.of(node.path("file").asText()), node.path("ro").asBoolean(), format);
+    }
+
+    /** On the command line: what {@link #add} would plug in, at these places. */
+    static List<String> arguments(VmConfig config) {
+        List<String> line = new ArrayList<>();
+        for (PluggedDisk plugged : config.disks()) {
+            Device.Block disk = plugged.disk();
+            Plug plug = Disks.plug(disk, disk.image(), config.settings());
+            DeviceNames names = new DeviceNames(disk.id());
+            int place = place(plug.bus(), plugged.address());
+            Map<String, Object> device = new HashMap<>(plug.device());
+            plug.host().ifPresent(host -> {
+                Map<String, Object> node = new HashMap<>(host.arguments());
+                node.put(host.name(), names.host());
+                line.addAll(List.of("-blockdev", json(node)));
+                device.put(host.reference(), names.host());
+            });
+            device.put("id", names.device(plug.bus(), place));
+            device.putAll(place(plug.bus(), place));
+            line.addAll(List.of("-device", json(device)));
+        }
+        return line;
+    }
+
+    private static String json(Map<String, ?> properties) {
+        try {
+            return JSON.writeValueAsString(properties);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a map of texts is always JSON", e);
+        }
     }
 
     private static Map<String, ?> place(Plug.Bus bus, int place) {

@@ -50,7 +50,8 @@ final class QemuCommandLine {
                 .ifPresent(device -> line.addAll(List.of("-device", device)));
         line.addAll(ExtraDevices.of(config));
         line.addAll(NetworkArguments.of(config));
-        if (config.memoryImage() instanceof MemoryImage.Clone) {
+        line.addAll(PluggedDevices.arguments(config));
+        if (config.memoryImage() instanceof MemoryImage.Clone || config.memoryImage() instanceof MemoryImage.Copy) {
             line.addAll(List.of("-incoming", "defer"));
         }
         line.addAll(ShareArguments.of(config, files));

@@ -64,6 +64,10 @@ final class QemuEvents implements Consumer<JsonNode> {
         if (event.path("event").asText().equals("DEVICE_UNPLUG_GUEST_ERROR")) {
             refused(data.path("device").asText());
         }
+        if (event.path("event").asText().equals("MEMORY_DEVICE_SIZE_CHANGE")) {
+            take(Awaited.Kind.SIZE, data.path("id").asText())
+                    .forEach(awaited -> awaited.done().complete(null));
+        }
         if (event.path("event").asText().equals("ACPI_DEVICE_OST")) {
             guestSaid(data.path("info"));
         }
@@ -154,6 +158,11 @@ final class QemuEvents implements Consumer<JsonNode> {
         return await(Awaited.Kind.USE, device);
     }
 
+    /** Completes on the event loop when the guest has, from now on, taken or given back virtio-mem. Cancel it as the others. */
+    CompletableFuture<Void> memorySizeChanged() {
+        return await(Awaited.Kind.SIZE, device -> true);
+    }
+
     private synchronized CompletableFuture<Void> await(Awaited.Kind kind, Predicate<String> device) {
         awaited.removeIf(other -> other.done().isDone());
         CompletableFuture<Void> done = new CompletableFuture<>();
@@ -177,6 +186,7 @@ final class QemuEvents implements Consumer<JsonNode> {
     private record Awaited(Kind kind, Predicate<String> device, CompletableFuture<Void> done) {
         private enum Kind {
             USE,
+            SIZE,
             DELETION
         }
     }

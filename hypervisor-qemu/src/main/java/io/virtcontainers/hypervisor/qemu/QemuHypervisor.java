@@ -13,11 +13,13 @@ import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.Hypervisor;
+import io.virtcontainers.spi.MachineKey;
 import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -36,6 +38,7 @@ final class QemuHypervisor implements Hypervisor {
     /** With 4 thousand million addresses, a second attempt is rare and a third means that something else is wrong. */
     private static final int CID_ATTEMPTS = 5;
 
+    private static final Duration COPY_STOP = Duration.ofSeconds(5);
     private static final String CID_TAKEN = "unable to set guest cid: Address already in use";
 
     // The first: it loads native code in another thread meanwhile.
@@ -105,7 +108,7 @@ final class QemuHypervisor implements Hypervisor {
     }
 
     @Override
-    public String templateKey(VmConfig config, Phases phases, Deadline deadline) {
+    public MachineKey templateKey(VmConfig config, Phases phases, Deadline deadline) {
         requireOpen("look for a template");
         TemplateRules.requireSavable(config);
         VmConfig anonymous = TemplateRules.anonymous(config);
@@ -118,6 +121,18 @@ final class QemuHypervisor implements Hypervisor {
                 qemu,
                 config,
                 QemuCommandLine.of(qemu, kvm, anonymous, channel(anonymous).devices()));
+    }
+
+    @Override
+    public void copy(VirtualMachine source, VmConfig as, Path state, Phases phases, Deadline deadline) {
+        QemuMachine from = (QemuMachine) source;
+        VirtualMachine copy = launch(as, phases, deadline);
+        try {
+            from.copyTo((QemuMachine) copy, deadline);
+            copy.save(state, deadline);
+        } finally {
+            copy.stop(Deadline.after(COPY_STOP));
+        }
     }
 
     /** With another vsock address if the first is taken; only the kernel knows them all, and tells when it is too late. */

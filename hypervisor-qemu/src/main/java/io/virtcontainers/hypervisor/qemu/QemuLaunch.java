@@ -65,7 +65,7 @@ final class QemuLaunch {
                 HostProcess identity = HostProcess.find(process.pid())
                         .orElseThrow(() -> new HypervisorException(
                                 "QEMU ended as soon as it had started: " + ExitReason.lastWords(process.output())));
-                return new QemuMachine(
+                QemuMachine machine = new QemuMachine(
                         config.sandboxId(),
                         identity,
                         process,
@@ -76,6 +76,8 @@ final class QemuLaunch {
                         agent,
                         config.detached(),
                         loop);
+                machine.startedWith(config.disks());
+                return machine;
             } catch (VirtException e) {
                 Diagnostics diagnostics = new Diagnostics(
                         "",

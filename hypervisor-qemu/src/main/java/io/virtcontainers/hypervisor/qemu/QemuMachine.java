@@ -12,11 +12,14 @@ import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.MachineSize;
+import io.virtcontainers.spi.NetworkCard;
+import io.virtcontainers.spi.PluggedDisk;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmEvent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -127,6 +130,11 @@ final class QemuMachine implements VirtualMachine {
         }
     }
 
+    /** These disks are there from the start. */
+    void startedWith(List<PluggedDisk> disks) {
+        disks.forEach(disk -> plugged.add(disk.disk().id()));
+    }
+
     @Override
     public HostProcess process() {
         return identity;
@@ -150,7 +158,9 @@ final class QemuMachine implements VirtualMachine {
                     .add(shared, deadline);
         }
         plugged.add(device.id());
-        Device.Block disk = (Device.Block) device;
+        if (!(device instanceof Device.Block disk)) {
+            return devices.add(PluggableDevices.plug(device, settings, agent), deadline);
+        }
         if (!Files.exists(files.filesSocket())) {
             return devices.add(Disks.plug(disk, disk.image(), settings), deadline);
         }
@@ -158,6 +168,12 @@ final class QemuMachine implements VirtualMachine {
             Path opened = sender.send(disk.image(), disk.readOnly());
             return devices.add(Disks.plug(disk, opened, settings), deadline);
         }
+    }
+
+    @Override
+    public String addCard(NetworkCard card, Deadline deadline) {
+        requireHotplug("takes no network cards while it runs");
+        return devices.add(NetworkPlugs.plug(card, settings), deadline);
     }
 
     private void requireHotplug(String otherwise) {
@@ -175,6 +191,19 @@ final class QemuMachine implements VirtualMachine {
         }
         devices.remove(id, deadline);
         plugged.remove(id);
+    }
+
+    @Override
+    public List<PluggedDisk> disks(Collection<String> ids, Deadline deadline) {
+        return devices.disks(ids, deadline);
+    }
+
+    /** Makes another machine, which waits for it, a copy of this one, which then runs on. */
+    void copyTo(QemuMachine copy, Deadline deadline) {
+        Path socket = copy.files.migrationSocket();
+        Migration.listen(copy.link, socket, deadline);
+        Migration.send(link, socket, deadline);
+        Migration.awaitTaken(copy.link, deadline);
     }
 
     @Override

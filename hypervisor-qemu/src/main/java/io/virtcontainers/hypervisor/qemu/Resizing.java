@@ -13,6 +13,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -60,6 +61,12 @@ final class Resizing {
 
     MachineSize resize(int vcpus, MemorySize memory) {
         MachineSize now = size();
+        Optional<VirtioMem> virtioMem = virtioMem();
+        if (virtioMem.isPresent()) {
+            resizeProcessors(vcpus);
+            resizeVirtioMem(virtioMem.get(), memory.bytes() - now.memory().bytes());
+            return size();
+        }
         List<Module> leaving = modulesFor(now.memory().bytes() - memory.bytes());
         resizeProcessors(vcpus);
         if (memory.bytes() > now.memory().bytes()) {
@@ -67,6 +74,51 @@ final class Resizing {
         }
         leaving.forEach(this::removeModule);
         return size();
+    }
+
+    private record VirtioMem(String path, long bytes, long requested, long max, long block) {}
+
+    private Optional<VirtioMem> virtioMem() {
+        for (JsonNode entry : qmp.execute("query-memory-devices", Map.of(), deadline)) {
+            JsonNode data = entry.path("data");
+            if (entry.path("type").asText().equals("virtio-mem")) {
+                return Optional.of(new VirtioMem(
+                        PERIPHERAL + data.path("id").asText(),
+                        data.path("size").asLong(),
+                        data.path("requested-size").asLong(),
+                        data.path("max-size").asLong(),
+                        data.path("block-size").asLong()));
+            }
+        }
+        return Optional.empty();
+    }
+
+    private void resizeVirtioMem(VirtioMem device, long more) {
+        long wanted = device.bytes() + more;
+        if (wanted < 0 || wanted > device.max() || wanted % device.block() != 0) {
+            throw new InvalidConfigException(
+                    "memory",
+                    (more >> 20) + " MiB more",
+                    "of this machine 0 to " + (device.max() >> 20) + " MiB can be plugged in, in multiples of "
+                            + (device.block() >> 20));
+        }
+        Map<String, ?> change = Map.of("path", device.path(), "property", "requested-size", "value", wanted);
+        execute("qom-set", change, "resize the memory");
+        while (true) {
+            CompletableFuture<Void> changed = qmp.events().memorySizeChanged();
+            try {
+                long bytes = virtioMem().orElse(device).bytes();
+                if (bytes == wanted) {
+                    return;
+                }
+                var unused = deadline.await(
+                        CompletableFuture.anyOf(changed, qmp.client().ended()),
+                        "the guest's change of its plugged memory to " + (wanted >> 20) + " MiB (it is at "
+                                + (bytes >> 20) + "; a guest that is hung, paused or uses it does not let go of it)");
+            } finally {
+                changed.cancel(false);
+            }
+        }
     }
 
     private List<Processor> processors() {

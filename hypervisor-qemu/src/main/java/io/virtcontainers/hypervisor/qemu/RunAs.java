@@ -73,7 +73,8 @@ record RunAs(String user, String group, VmConfig config, List<Path> files) {
                 config.kernelParameters(),
                 config.cards(),
                 config.networkNamespace(),
-                config.memoryImage());
+                config.memoryImage(),
+                config.disks());
         return new RunAs(user, group(user), inside, List.copyOf(files));
     }
 

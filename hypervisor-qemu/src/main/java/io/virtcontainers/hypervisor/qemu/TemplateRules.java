@@ -5,6 +5,7 @@ import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.UnsupportedException;
+import io.virtcontainers.spi.MachineKey;
 import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.VmConfig;
 import java.io.IOException;
@@ -36,6 +37,7 @@ final class TemplateRules {
                         config.settings(),
                         config.image(),
                         config.kernelParameters())
+                .withDisks(config.disks())
                 .withMemoryImage(new MemoryImage.Template(NOWHERE.resolve("memory")));
     }
 
@@ -50,10 +52,13 @@ final class TemplateRules {
                 memory.hugepages()
                         || memory.preallocate()
                         || memory.locked()
+                        || memory.virtioMem()
+                        || memory.balloon()
                         || memory.fileDirectory().isPresent(),
                 "memory that is not plain");
         refuse(!MachineModel.of(settings.machine().type()).hasPci(), "the machine MICROVM");
         refuse(settings.machine().iommu(), "an IOMMU");
+        refuse(config.disks().stream().anyMatch(disk -> !disk.disk().readOnly()), "a disk that can be written");
     }
 
     static void requireSavable(AgentChannels.Choice channel) {
@@ -62,22 +67,23 @@ final class TemplateRules {
 
     private static void refuse(boolean hindered, String what) {
         if (hindered) {
-            throw new UnsupportedException("a template cannot have " + what);
+            throw new UnsupportedException("a machine that is cloned cannot have " + what);
         }
     }
 
     /** @param commandLine of the {@link #anonymous} machine */
-    static String key(QemuInstallation qemu, VmConfig config, List<String> commandLine) {
+    static MachineKey key(QemuInstallation qemu, VmConfig config, List<String> commandLine) {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             add(digest, FORMAT);
-            add(digest, qemu.version());
-            add(digest, stamp(qemu.binary()));
             add(digest, stamp(config.image().kernel()));
             config.image().initrd().ifPresent(initrd -> add(digest, stamp(initrd)));
             qemu.qboot().ifPresent(rom -> add(digest, stamp(rom)));
+            config.disks().forEach(disk -> add(digest, stamp(disk.disk().image())));
             commandLine.forEach(argument -> add(digest, argument));
-            return HexFormat.of().formatHex(digest.digest(), 0, 16);
+            return new MachineKey(
+                    HexFormat.of().formatHex(digest.digest(), 0, 16),
+                    "QEMU " + qemu.version() + " " + stamp(qemu.binary()));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java platform has SHA-256", e);
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
-import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.SharedFs;
 import io.virtcontainers.SharedFsConfig;
@@ -15,9 +14,6 @@ final class UnsupportedSettings {
 
     static void refuse(VmConfig config) {
         HypervisorConfig settings = config.settings();
-        GuestMemoryConfig memory = settings.memory();
-        refuse(memory.virtioMem(), "memory virtioMem", true);
-        refuse(memory.balloon(), "memory balloon", true);
         SharedFsConfig share = settings.sharedFs();
         refuse(share.type() == SharedFs.VIRTIO_9P, "sharedFs", share.type());
         boolean virtioFs = share.type() == SharedFs.VIRTIO_FS;

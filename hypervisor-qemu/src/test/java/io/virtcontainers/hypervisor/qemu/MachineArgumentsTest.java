@@ -50,7 +50,7 @@ class MachineArgumentsTest {
                         "console=ttyAMA0 quiet cryptomgr.notests init_on_alloc=0 panic=-1")
                 .containsSubsequence(
                         "pci-bridge,id=pci-bridge-0,bus=pcie.0,addr=02,chassis_nr=1,shpc=off",
-                        "virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=2,disable-legacy=on")
+                        "virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=4,disable-legacy=on")
                 .doesNotContain("-bios");
         assertThat(MachineModel.VIRT.program()).isEqualTo("qemu-system-aarch64");
     }

@@ -18,6 +18,7 @@ import io.virtcontainers.spi.RootDisk;
 import io.virtcontainers.spi.VmConfig;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,6 +84,17 @@ class MachineRulesTest {
                 .block(new BlockConfig(BlockDriver.VIRTIO_SCSI, false, false))
                 .build();
         GuestImage initrd = new GuestImage(Path.of("kernel"), Optional.of(Path.of("initrd")), Optional.empty(), "6.1");
+        for (GuestMemoryConfig memory : List.of(
+                GuestMemoryConfig.builder().virtioMem(true).build(),
+                GuestMemoryConfig.builder().balloon(true).build())) {
+            HypervisorConfig withMemory = HypervisorConfig.builder()
+                    .machine(MachineConfig.of(MachineType.MICROVM))
+                    .memory(memory)
+                    .build();
+            assertThatThrownBy(() -> check(withMemory, initrd))
+                    .isInstanceOf(UnsupportedException.class)
+                    .hasMessageMatching("a machine MICROVM cannot have (virtio-mem|a balloon): use Q35 or PC");
+        }
         assertThatThrownBy(() -> check(scsi, initrd))
                 .isInstanceOf(UnsupportedException.class)
                 .hasMessage("a machine MICROVM cannot have virtio-scsi disks: use Q35 or PC");

@@ -95,7 +95,7 @@ class QemuCommandLineTest {
                         -device
                         pci-bridge,id=pci-bridge-0,bus=pcie.0,addr=02,chassis_nr=1,shpc=off
                         -device
-                        virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=2,disable-legacy=on
+                        virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=4,disable-legacy=on
                         -chardev
                         socket,id=agent0,server=on,wait=off,path=/run/vc/demo/agent.sock
                         -device
@@ -112,7 +112,7 @@ class QemuCommandLineTest {
                         "socket,id=control,server=on,wait=off,path=/run/vc/d/control.sock",
                         "-mon",
                         "chardev=control,mode=control")
-                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=9,disable-legacy=on")
+                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=11,disable-legacy=on")
                 .containsSubsequence(
                         "socket,id=agent0,server=on,wait=off,path=/run/vc/d/agent.sock",
                         "virtserialport,chardev=agent0,name=agent.channel.0",
@@ -127,7 +127,7 @@ class QemuCommandLineTest {
                 qemu, false, config("/run/vc/d", HypervisorConfig.defaults()), new AgentDevices.Serial(true));
         assertThat(line)
                 .containsSubsequence(
-                        "virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=2,disable-legacy=on",
+                        "virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=4,disable-legacy=on",
                         "socket,id=yamux0,server=on,wait=off,path=/run/vc/d/agent.sock",
                         "virtserialport,chardev=yamux0,name=agent.channel.0")
                 .anyMatch(word -> word.endsWith(" panic=-1 agent.use_vsock=false agent.log=debug"));

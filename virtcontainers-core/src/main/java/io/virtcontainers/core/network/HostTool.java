@@ -8,21 +8,31 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
-/** Runs ip(8) and tc(8) in a network namespace, by nsenter(1), each call to its end. No shell. */
+/** Runs ip(8) and tc(8), in a network namespace by nsenter(1), each call to its end. No shell. */
 final class HostTool {
     private static final long MAX_OUTPUT = 4 << 20;
 
-    private final Path namespace;
+    private final Optional<Path> namespace;
     private final Deadline deadline;
 
     HostTool(Path namespace, Deadline deadline) {
+        this(Optional.of(namespace), deadline);
+    }
+
+    private HostTool(Optional<Path> namespace, Deadline deadline) {
         this.namespace = namespace;
         this.deadline = deadline;
+    }
+
+    /** In the namespace of this process. */
+    static HostTool here(Deadline deadline) {
+        return new HostTool(Optional.empty(), deadline);
     }
 
     /**
@@ -31,11 +41,14 @@ final class HostTool {
      * @throws HostSetupException with what it wrote, if it is missing or fails
      */
     String run(String... arguments) {
-        List<String> command = Stream.concat(
-                        Stream.of(require("nsenter"), "--net=" + namespace, "--", require(arguments[0])),
-                        Stream.of(arguments).skip(1))
-                .toList();
-        String shown = String.join(" ", arguments) + ", in the network namespace " + namespace + ",";
+        List<String> command = new ArrayList<>();
+        namespace.ifPresent(path -> command.addAll(List.of(require("nsenter"), "--net=" + path, "--")));
+        command.add(require(arguments[0]));
+        command.addAll(List.of(arguments).subList(1, arguments.length));
+        String shown = String.join(" ", arguments)
+                + namespace
+                        .map(path -> ", in the network namespace " + path + ",")
+                        .orElse("");
         try {
             // A file, not a pipe: nothing to drain, and nobody can hold it open.
             Path output = Files.createTempFile("vc-host-tool", ".out");

@@ -84,8 +84,17 @@ final class NamespaceNetwork {
             throw new HostSetupException("the network namespace " + config.path()
                     + " has no link with an address that could become a card of the guest");
         }
-        List<GuestRoute> routes = new ArrayList<>(NamespaceScan.routes(tool.run("ip", "-j", "route", "show"), links));
-        routes.addAll(NamespaceScan.routes(tool.run("ip", "-j", "-6", "route", "show"), links));
+        return wire(config, tool, links, links, queues);
+    }
+
+    /**
+     * @param links those to wire
+     * @param all those that the guest has then
+     */
+    private static GuestNetwork wire(
+            NetworkConfig.Namespace config, HostTool tool, List<Link> links, List<Link> all, int queues) {
+        List<GuestRoute> routes = new ArrayList<>(NamespaceScan.routes(tool.run("ip", "-j", "route", "show"), all));
+        routes.addAll(NamespaceScan.routes(tool.run("ip", "-j", "-6", "route", "show"), all));
         List<GuestNeighbor> neighbors =
                 NamespaceScan.neighbors(tool.run("ip", "-j", "neighbour", "show", "nud", "permanent"), links);
         List<NetworkCard> cards = new ArrayList<>();
@@ -156,6 +165,59 @@ final class NamespaceNetwork {
                 "passthru");
         unused = tool.run("ip", "link", "set", "dev", name, "mtu", Long.toString(link.mtu()), "up");
         return new NetworkCard.Macvtap("net" + link.index(), link.hardwareAddress(), index, queues);
+    }
+
+    private static List<Link> links(HostTool tool) {
+        return NamespaceScan.links(tool.run("ip", "-j", "address", "show"));
+    }
+
+    private static List<String> names(HostTool tool) {
+        return NamespaceScan.names(tool.run("ip", "-j", "link", "show"));
+    }
+
+    static int find(NetworkConfig.Namespace config, String name, Deadline deadline) {
+        HostTool tool = new HostTool(config.path(), deadline);
+        Link link = links(tool).stream()
+                .filter(known -> known.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new InvalidConfigException(
+                        "link", name, "is no Ethernet link with an address in the namespace " + config.path()));
+        if (names(tool).contains(PREFIX + link.index()) || hasIngress(tool, name)) {
+            throw new InvalidConfigException(
+                    "link", name, "is wired already, or has an ingress qdisc of somebody else");
+        }
+        return link.index();
+    }
+
+    static GuestNetwork wireLink(NetworkConfig.Namespace config, int index, int queues, Deadline deadline) {
+        HostTool tool = new HostTool(config.path(), deadline);
+        List<String> names = names(tool);
+        List<Link> links = links(tool);
+        List<Link> wanted = links.stream().filter(link -> link.index() == index).toList();
+        List<Link> all = links.stream()
+                .filter(link -> link.index() == index || names.contains(PREFIX + link.index()))
+                .toList();
+        if (wanted.isEmpty()) {
+            throw new HostSetupException("the link " + index + " is gone from the namespace " + config.path());
+        }
+        NetworkConfig.Namespace tcfilter =
+                new NetworkConfig.Namespace(config.path(), NetworkModel.TCFILTER, config.dns());
+        return wire(tcfilter, tool, wanted, all, queues);
+    }
+
+    static void unwireLink(NetworkConfig.Namespace config, int index, Deadline deadline) {
+        if (!Files.exists(config.path())) {
+            return;
+        }
+        HostTool tool = new HostTool(config.path(), deadline);
+        if (names(tool).contains(PREFIX + index)) {
+            String unused = tool.run("ip", "link", "delete", "dev", PREFIX + index);
+        }
+        for (Link link : links(tool)) {
+            if (link.index() == index && hasIngress(tool, link.name())) {
+                String unused = tool.run("tc", "qdisc", "delete", "dev", link.name(), "ingress");
+            }
+        }
     }
 
     /** Removes all that {@link #wire} has added, or a part of it; nothing if the namespace is gone. */

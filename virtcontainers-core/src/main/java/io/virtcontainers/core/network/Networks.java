@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core.network;
 
+import io.virtcontainers.GuestInterface;
 import io.virtcontainers.HostCheck;
 import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.spi.Deadline;
@@ -37,21 +38,55 @@ public final class Networks {
             NamespaceNetwork.requireUnwired(namespace.path(), deadline);
             return Optional.of(NamespaceNetwork.identity(namespace.path()));
         }
-        return Optional.empty();
+        return config instanceof NetworkConfig.Veth ? Optional.of(VethNetwork.newIdentity()) : Optional.empty();
     }
 
-    /** @param vcpus as many queues have the cards that can have several */
-    public static GuestNetwork make(NetworkConfig config, int vcpus, Deadline deadline) {
+    /**
+     * @param identity what {@link #prepare} returned
+     * @param vcpus as many queues have the cards that can have several
+     */
+    public static GuestNetwork make(NetworkConfig config, Optional<String> identity, int vcpus, Deadline deadline) {
         if (config instanceof NetworkConfig.User user) {
             return UserNetwork.of(user);
         } else if (config instanceof NetworkConfig.Namespace namespace) {
             return NamespaceNetwork.wire(namespace, vcpus, deadline);
+        } else if (config instanceof NetworkConfig.Veth veth) {
+            return VethNetwork.make(veth, identity.orElseThrow(), vcpus, deadline);
         }
         return GuestNetwork.NONE;
     }
 
+    /**
+     * The number of a link that came into the namespace later.
+     *
+     * @throws io.virtcontainers.InvalidConfigException if there is none that could become a card
+     */
+    public static int find(NetworkConfig.Namespace config, String link, Deadline deadline) {
+        return NamespaceNetwork.find(config, link, deadline);
+    }
+
+    /** Adds to the namespace what the card of this one link needs. */
+    public static GuestNetwork makeLink(NetworkConfig.Namespace config, int link, int vcpus, Deadline deadline) {
+        return NamespaceNetwork.wireLink(config, link, vcpus, deadline);
+    }
+
+    /** Undoes {@link #makeLink}; does nothing if the namespace or the link is gone. */
+    public static void undoLink(NetworkConfig.Namespace config, int link, Deadline deadline) {
+        NamespaceNetwork.unwireLink(config, link, deadline);
+    }
+
+    /** A card with a user network that no interface of the guest is in; its interface has no name that it has already. */
+    public static GuestNetwork makeUser(
+            String id, List<NetworkConfig.PortForward> forwards, List<GuestInterface> there) {
+        return UserNetwork.further(id, forwards, there);
+    }
+
     /** Undoes what {@link #make} did, or had begun. */
     public static void undo(String identity, Deadline deadline) {
-        NamespaceNetwork.unwire(identity, deadline);
+        if (VethNetwork.isIdentity(identity)) {
+            VethNetwork.remove(identity, deadline);
+        } else {
+            NamespaceNetwork.unwire(identity, deadline);
+        }
     }
 }

@@ -68,6 +68,11 @@ public record ContainerRecord(
                 ended.isPresent() ? ended : exit);
     }
 
+    /** The same in a clone of its sandbox: nobody on the host stands for it. */
+    public ContainerRecord restored(String newIncarnation) {
+        return new ContainerRecord(config, newIncarnation, state, createdAt, startedAt, Optional.empty(), exit);
+    }
+
     public ContainerRecord shim(HostProcess process) {
         return new ContainerRecord(config, incarnation, state, createdAt, startedAt, Optional.of(process), exit);
     }

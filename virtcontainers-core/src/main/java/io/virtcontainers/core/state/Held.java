@@ -3,6 +3,8 @@ package io.virtcontainers.core.state;
 
 import static java.util.Objects.requireNonNull;
 
+import java.util.OptionalInt;
+
 /**
  * An entry of a sandbox's undo journal: something that it holds, or is about to acquire. The entry is on disk before the
  * act, and leaves the journal when the undo has succeeded; undoing what was never acquired does nothing.
@@ -24,6 +26,8 @@ public record Held(Kind kind, String id) {
         VM,
         /** A device plugged into the virtual machine. */
         DEVICE,
+        /** What the card of a link that was plugged in needs in the namespace; all of it ends with NETWORK too. */
+        LINK,
         /** A container inside the guest. */
         GUEST_CONTAINER;
 
@@ -31,7 +35,7 @@ public record Held(Kind kind, String id) {
         public boolean outlivesTheMachine() {
             return switch (this) {
                 case NETWORK -> true;
-                case VM, DEVICE, GUEST_CONTAINER -> false;
+                case VM, DEVICE, LINK, GUEST_CONTAINER -> false;
             };
         }
     }
@@ -44,6 +48,18 @@ public record Held(Kind kind, String id) {
 
     public static Held device(String id) {
         return new Held(Kind.DEVICE, id);
+    }
+
+    /** @param index of the link in its namespace */
+    public static Held link(String deviceId, int index) {
+        return new Held(Kind.LINK, deviceId + " " + index);
+    }
+
+    /** The index of the link of this device, if this is one. */
+    public OptionalInt linkOf(String deviceId) {
+        return kind == Kind.LINK && id.startsWith(deviceId + " ")
+                ? OptionalInt.of(Integer.parseInt(id.substring(deviceId.length() + 1)))
+                : OptionalInt.empty();
     }
 
     public static Held guestContainer(String id) {

@@ -74,7 +74,8 @@ final class Json {
     @JsonSubTypes({
         @JsonSubTypes.Type(value = NetworkConfig.None.class, name = "none"),
         @JsonSubTypes.Type(value = NetworkConfig.User.class, name = "user"),
-        @JsonSubTypes.Type(value = NetworkConfig.Namespace.class, name = "namespace")
+        @JsonSubTypes.Type(value = NetworkConfig.Namespace.class, name = "namespace"),
+        @JsonSubTypes.Type(value = NetworkConfig.Veth.class, name = "veth")
     })
     private interface NetworkType {}
 

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Where all sandboxes of one user keep their state; see the package. Thread-safe. */
@@ -49,6 +50,16 @@ public final class StateDirectory implements AutoCloseable {
     /** Where templates are; need not exist. */
     public Path templates() {
         return sandboxes.resolveSibling("templates");
+    }
+
+    /** Where snapshots are; need not exist. */
+    public Path snapshots() {
+        return sandboxes.resolveSibling("snapshots");
+    }
+
+    /** The lock that who has a snapshot holds as long as it is not closed, unless somebody holds it. */
+    public Optional<SandboxLocks.Lock> trySnapshot(String name) {
+        return locks.tryLock("snapshot:" + name);
     }
 
     /**
