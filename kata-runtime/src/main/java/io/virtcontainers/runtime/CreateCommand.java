@@ -25,7 +25,7 @@ final class CreateCommand {
         Bundle bundle = Bundle.load(create.bundle()); // a mistake shows at once
         boolean terminal = bundle.spec().process().orElseThrow().terminal();
         requireSocket(terminal, create);
-        Process supervisor = Terminals.with(
+        SupervisorProcess supervisor = Terminals.with(
                 create.consoleSocket().filter(socket -> terminal),
                 device -> SupervisorProcess.start(options, "create", create.words(), device));
         writePid(create.pidFile(), supervisor.pid());

@@ -18,10 +18,10 @@ final class ExecCommand {
     static int run(GlobalOptions options, List<String> words) throws IOException {
         ExecOptions exec = ExecOptions.parse(words);
         if (exec.detach() || exec.consoleSocket().isPresent()) {
-            Process supervisor = Terminals.with(
+            SupervisorProcess supervisor = Terminals.with(
                     exec.consoleSocket(), device -> SupervisorProcess.start(options, "exec", exec.words(), device));
             CreateCommand.writePid(exec.pidFile(), supervisor.pid());
-            return exec.detach() ? 0 : SupervisorProcess.await(supervisor);
+            return exec.detach() ? 0 : supervisor.await();
         }
         return inForeground(options, exec);
     }

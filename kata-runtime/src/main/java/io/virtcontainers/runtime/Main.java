@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.runtime;
 
+import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.runtime.log.Level;
 import io.virtcontainers.runtime.log.RuntimeLog;
@@ -12,6 +13,7 @@ import java.util.List;
 /** The program. Exit codes: 0; 1 after an error, whose text is on stderr; of a workload that it runs, the workload's. */
 public final class Main {
     static final int FAILED = 1;
+    private static final int NOT_FOUND = 127; // sh(1)
 
     private Main() {}
 
@@ -62,6 +64,11 @@ public final class Main {
     /** What an error says in one text, with what is known about the machine. */
     static String text(Exception e) {
         String message = e instanceof IOException ? e.toString() : String.valueOf(e.getMessage());
+        if (e instanceof CommandNotFoundException program) {
+            // The words by which engines tell these errors from others, to give 127 and 126.
+            message = (program.exitCode() == NOT_FOUND ? "executable file not found in $PATH: " : "permission denied: ")
+                    + message;
+        }
         return e instanceof VirtException known && !known.diagnostics().isEmpty()
                 ? message + System.lineSeparator() + known.diagnostics()
                 : message;

@@ -13,16 +13,23 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 /**
  * What a supervisor tells the command that started it: that all is ready, or what went wrong. One connection to a unix
- * socket; if the command goes away before, the supervisor learns it by its end.
+ * socket, which the command keeps open as long as it lives: if it goes away before the report, the supervisor learns it;
+ * and after it the supervisor does not end before the command has, whose child it is until then. For else the command
+ * would get its exit code, and not the engine.
  */
 final class Report implements AutoCloseable {
     private static final int MAX_BYTES = 1 << 16;
     private static final String READY = "ready";
+    private static final int PATIENCE_SECONDS = 10;
 
     private final SocketChannel connection;
+    private final CountDownLatch alone = new CountDownLatch(1);
+    private volatile boolean told;
 
     private Report(SocketChannel connection) {
         this.connection = connection;
@@ -48,16 +55,18 @@ final class Report implements AutoCloseable {
         }
     }
 
-    /** Runs {@code lost} on a thread of its own if the other side goes away before the report. */
+    /** Runs {@code lost} on a thread of its own if the command goes away before the report. */
     void onLoss(Runnable lost) {
         Thread watch = new Thread(
                 () -> {
                     try {
-                        if (connection.read(ByteBuffer.allocate(1)) < 0) {
-                            lost.run();
-                        }
-                    } catch (IOException closedHere) {
-                        // After the report nobody needs to know any more.
+                        int unused = connection.read(ByteBuffer.allocate(1)); // it sends nothing
+                    } catch (IOException closed) {
+                        alone.countDown();
+                    }
+                    alone.countDown();
+                    if (!told) {
+                        lost.run();
                     }
                 },
                 "report");
@@ -66,23 +75,30 @@ final class Report implements AutoCloseable {
     }
 
     void ready() throws IOException {
+        told = true;
         send(READY);
     }
 
+    /** Does nothing after another report. */
     void failed(String message) throws IOException {
-        send("failed " + message);
+        if (!told) {
+            told = true;
+            send("failed " + message);
+            connection.close();
+        }
     }
 
     private void send(String text) throws IOException {
-        if (!connection.isOpen()) {
-            return;
-        }
         byte[] bytes = text.getBytes(UTF_8);
         ByteBuffer buffer = ByteBuffer.wrap(bytes, 0, Math.min(bytes.length, MAX_BYTES));
         while (buffer.hasRemaining()) {
             int unused = connection.write(buffer);
         }
-        connection.close();
+    }
+
+    /** Waits until the command has ended, for some seconds. */
+    void awaitEndOfCommand() throws InterruptedException {
+        boolean unused = alone.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
     }
 
     /**
@@ -96,14 +112,15 @@ final class Report implements AutoCloseable {
         while (all.size() <= MAX_BYTES && connection.read(chunk) >= 0) {
             all.write(chunk.array(), 0, chunk.position());
             chunk.clear();
+            if (all.toString(UTF_8).equals(READY)) {
+                return;
+            }
         }
         String text = all.toString(UTF_8);
         if (text.isEmpty()) {
             throw new VirtException("the supervisor ended before it had told anything: was it killed?");
         }
-        if (!text.equals(READY)) {
-            throw new VirtException(text.substring(text.indexOf(' ') + 1));
-        }
+        throw new VirtException(text.substring(text.indexOf(' ') + 1));
     }
 
     @Override

@@ -39,7 +39,7 @@ final class Supervisor {
             try {
                 return words.get(1).equals("create") ? supervisor.create(rest) : supervisor.exec(rest);
             } catch (VirtException | UsageException | IOException e) {
-                report.failed(Main.text(e)); // does nothing if it was ready
+                report.failed(Main.text(e));
                 return Main.FAILED;
             }
         }
@@ -61,7 +61,7 @@ final class Supervisor {
                 DeleteCommand.delete(containers, creation.entry(), /* force= */ true);
                 throw e;
             }
-            return relay.await();
+            return end(relay);
         }
     }
 
@@ -78,7 +78,17 @@ final class Supervisor {
             started.signal(Signal.KILL);
             throw e;
         }
-        return relay.await();
+        return end(relay);
+    }
+
+    private int end(Relay relay) throws IOException {
+        int code = relay.await();
+        try {
+            report.awaitEndOfCommand();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return code;
     }
 
     private static Relay relay(GuestProcess process, boolean terminal) throws IOException {

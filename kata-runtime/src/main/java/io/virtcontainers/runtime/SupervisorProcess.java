@@ -27,7 +27,15 @@ final class SupervisorProcess {
     /** Of its archive of classes, see bin/kata-runtime; empty if there is none. */
     private static final String ARCHIVE = System.getProperty("kata.runtime.archive", "");
 
-    private SupervisorProcess() {}
+    private final Process process;
+
+    /** Open until this process ends, see {@link Report}. */
+    private final SocketChannel connection;
+
+    private SupervisorProcess(Process process, SocketChannel connection) {
+        this.process = process;
+        this.connection = connection;
+    }
 
     /**
      * Returns when it is ready.
@@ -37,7 +45,7 @@ final class SupervisorProcess {
      * @param terminal the device that becomes its controlling terminal, if it gets one
      * @throws VirtException with its words, if it failed
      */
-    static Process start(GlobalOptions options, String kind, List<String> words, Optional<Path> terminal)
+    static SupervisorProcess start(GlobalOptions options, String kind, List<String> words, Optional<Path> terminal)
             throws IOException {
         Files.createDirectories(
                 options.root(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
@@ -50,8 +58,7 @@ final class SupervisorProcess {
             var late = CompletableFuture.runAsync(
                     () -> close(server), CompletableFuture.delayedExecutor(LONGEST.toSeconds(), TimeUnit.SECONDS));
             try {
-                awaitReady(server, process);
-                return process;
+                return new SupervisorProcess(process, awaitReady(server, process));
             } catch (VirtException | IOException e) {
                 boolean unusedEnd = process.waitFor(5, TimeUnit.SECONDS);
                 process.destroyForcibly();
@@ -67,9 +74,11 @@ final class SupervisorProcess {
         }
     }
 
-    private static void awaitReady(ServerSocketChannel server, Process process) throws IOException {
-        try (SocketChannel connection = server.accept()) {
+    private static SocketChannel awaitReady(ServerSocketChannel server, Process process) throws IOException {
+        try {
+            SocketChannel connection = server.accept();
             Report.await(connection);
+            return connection;
         } catch (AsynchronousCloseException e) {
             throw new VirtException(
                     process.isAlive()
@@ -79,10 +88,15 @@ final class SupervisorProcess {
         }
     }
 
+    long pid() {
+        return process.pid();
+    }
+
     /** Waits for its end and returns the exit code. */
-    static int await(Process supervisor) {
+    int await() throws IOException {
+        connection.close();
         try {
-            return supervisor.waitFor();
+            return process.waitFor();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new VirtException("interrupted", e);

@@ -12,14 +12,14 @@ final class Terminals {
 
     /** Starts something on the terminal device that it is given. */
     interface Starter {
-        Process start(Optional<Path> device) throws IOException;
+        SupervisorProcess start(Optional<Path> device) throws IOException;
     }
 
     /**
      * Makes a terminal, sends its master to this socket, and starts something on it; without a socket, starts it without a
      * terminal of its own.
      */
-    static Process with(Optional<Path> consoleSocket, Starter starter) throws IOException {
+    static SupervisorProcess with(Optional<Path> consoleSocket, Starter starter) throws IOException {
         if (consoleSocket.isEmpty()) {
             return starter.start(Optional.empty());
         }
