@@ -106,7 +106,7 @@ final class QemuHostChecks {
         if (settings.accelerator() != Accelerator.TCG) {
             wanted.add(0, "kvm");
             if (model.isX86()) {
-                wanted.add(1, hasFlag("svm") ? "kvm_amd" : "kvm_intel");
+                wanted.add(1, isAmd() ? "kvm_amd" : "kvm_intel");
             }
         }
         List<String> lacking = wanted.stream()
@@ -121,10 +121,9 @@ final class QemuHostChecks {
                                         + String.join(" ", lacking) + "\"), unless the kernel has them built in"));
     }
 
-    private boolean hasFlag(String flag) {
+    private boolean isAmd() {
         try {
-            Matcher line = FLAGS.matcher(Files.readString(root.resolve("proc/cpuinfo")));
-            return line.find() && (line.group(1) + " ").contains(" " + flag + " ");
+            return Files.readString(root.resolve("proc/cpuinfo")).contains("AuthenticAMD");
         } catch (IOException e) {
             return false;
         }
