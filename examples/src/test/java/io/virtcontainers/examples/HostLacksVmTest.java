@@ -34,13 +34,11 @@ class HostLacksVmTest {
         builder.environment().put("VIRTCONTAINERS_CRUN", "/nonexistent/crun");
         builder.environment()
                 .put("VIRTCONTAINERS_CACHE", directory.resolve("cache").toString());
-        builder.environment().put("VIRTCONTAINERS_KERNEL", "/nonexistent/kernel");
         Process process = builder.start();
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         assertThat(process.exitValue()).isEqualTo(1);
         assertThat(Files.readString(err))
                 .contains("FAILED   qemu: qemu-system-x86_64 is not in PATH (/nonexistent); install QEMU")
-                .contains("FAILED   guest kernel: VIRTCONTAINERS_KERNEL /nonexistent/kernel: there is no such file")
                 .contains("VIRTCONTAINERS_CRUN /nonexistent/crun: there is no such file");
     }
 }

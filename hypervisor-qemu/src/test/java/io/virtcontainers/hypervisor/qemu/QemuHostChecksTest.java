@@ -54,7 +54,10 @@ class QemuHostChecksTest {
 
     private void host(String flags, String... modules) throws IOException {
         Files.createDirectories(directory.resolve("proc"));
-        Files.writeString(directory.resolve("proc/cpuinfo"), "vendor_id\t: " + (flags.contains("svm") ? "AuthenticAMD" : "X") + "\nflags\t\t: " + flags + "\nbugs\t: x\n");
+        Files.writeString(
+                directory.resolve("proc/cpuinfo"),
+                "vendor_id\t: " + (flags.contains("svm") ? "AuthenticAMD" : "X") + "\nflags\t\t: " + flags
+                        + "\nbugs\t: x\n");
         for (String module : modules) {
             Files.createDirectories(directory.resolve("sys/module").resolve(module));
         }
