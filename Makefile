@@ -11,15 +11,16 @@ CACHE := $(or $(VIRTCONTAINERS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vir
 
 PREFIX ?= /usr/local
 
-.PHONY: help demo test lab-test setup build bench install uninstall deb deb-test format clean
+.PHONY: help demo test lab-test client-test setup build bench install uninstall deb deb-test format clean
 
 help:
 	@echo "make demo    boot a VM and run a container in it"
 	@echo "make test    all tests: unit tests, and tests that boot VMs"
 	@echo "make lab-test  KVM and vsock, in an emulated machine that has both"
+	@echo "make client-test  podman and containerd on bin/kata-runtime, as root"
 	@echo "make bench   the benchmarks; prints ratios"
 	@echo "make setup   what the others need: packages, guest kernel, guest agent (each does this by itself)"
-	@echo "make build   the jars and bin/vrun, without tests"
+	@echo "make build   the jars, bin/vrun and bin/kata-runtime, without tests"
 	@echo "make install PREFIX=$(PREFIX)  kata-runtime, after make build; make uninstall removes it"
 	@echo "make deb     kata-runtime as a Debian package; make deb-test installs and runs it in a clean Debian"
 	@echo "make format  format all sources"
@@ -42,6 +43,9 @@ test: setup
 
 lab-test: build
 	@exec scripts/lab-test
+
+client-test: build
+	@exec scripts/client-test
 
 bench: build
 	exec bin/bench

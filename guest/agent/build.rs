@@ -7,10 +7,16 @@ const PROTO_DIR: &str = "../../agent-client/src/main/proto";
 
 fn main() -> std::io::Result<()> {
     let dir = Path::new(PROTO_DIR);
-    let files: Vec<_> = ["agent.proto", "oci.proto", "types.proto", "health.proto", "guest.proto"]
-        .iter()
-        .map(|name| dir.join(name))
-        .collect();
+    let files: Vec<_> = [
+        "agent.proto",
+        "oci.proto",
+        "types.proto",
+        "health.proto",
+        "guest.proto",
+    ]
+    .iter()
+    .map(|name| dir.join(name))
+    .collect();
     for file in &files {
         println!("cargo:rerun-if-changed={}", file.display());
     }

@@ -10,6 +10,7 @@ use crate::sys;
 use nix::fcntl::{openat, renameat, OFlag};
 use nix::sys::stat::{fchmod, Mode};
 use nix::unistd::{fchown, Gid, Uid};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::os::unix::io::AsRawFd;
@@ -37,69 +38,25 @@ pub fn receive(config: &Config, request: &CopyFileRequest) -> Result<()> {
         mode => mode,
     };
     let directory = paths::make_dir(&config.root, directory, mode)?;
-    let mut partial = name.to_os_string();
-    partial.push(".tmp");
-    let fail = |errno| Status::errno(format!("write {}", path.display()), errno);
-    let fail_io = |error| Status::io(format!("write {}", path.display()), &error);
-    let mut flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
-    // A container could have put something else there, which must neither block nor be written.
-    flags |= OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    let at = directory.file.as_raw_fd();
-    let fd = openat(
-        at,
-        partial.as_os_str(),
-        flags,
-        Mode::from_bits_truncate(0o600),
-    )
-    .map_err(fail)?;
-    let file = File::from(sys::owned(fd));
-    let status = file.metadata().map_err(fail_io)?;
-    if !status.is_file() {
-        return Err(Status::precondition(format!(
-            "{} is in the way: its partial file is no file",
-            path.display()
-        )));
-    }
-    if request.offset == 0 {
-        file.set_len(0).map_err(fail_io)?;
-    } else if part.offset > status.len() {
-        return Err(Status::precondition(format!(
-            "{}: a part at {} does not follow, the file has {} bytes",
-            path.display(),
-            part.offset,
-            status.len()
-        )));
-    }
-    file.write_all_at(&request.data, part.offset)
-        .map_err(fail_io)?;
-    if file.metadata().map_err(fail_io)?.len() < part.size {
-        return Ok(());
-    }
-    fchown(
-        file.as_raw_fd(),
-        Some(Uid::from_raw(part.uid)),
-        Some(Gid::from_raw(part.gid)),
-    )
-    .map_err(fail)?;
-    // After the owner, whose change takes the bits for setuid away.
-    let mode = Mode::from_bits_truncate(request.file_mode & MODE_BITS);
-    fchmod(file.as_raw_fd(), mode).map_err(fail)?;
-    renameat(Some(at), partial.as_os_str(), Some(at), name).map_err(fail)
+    part.write(&directory.file, name, &format!("write {}", path.display()))
 }
 
-struct Part {
+/// One part of a file.
+pub struct Part<'a> {
+    request: &'a CopyFileRequest,
     offset: u64,
     size: u64,
     uid: u32,
     gid: u32,
 }
 
-impl Part {
-    fn check(request: &CopyFileRequest) -> Result<Part> {
+impl Part<'_> {
+    pub fn check(request: &CopyFileRequest) -> Result<Part<'_>> {
         let positive = |name: &str, value: i64| {
             u64::try_from(value).map_err(|_| Status::invalid(format!("{name} is {value}")))
         };
         let part = Part {
+            request,
             offset: positive("offset", request.offset)?,
             size: positive("file_size", request.file_size)?,
             uid: positive("uid", request.uid.into())? as u32,
@@ -115,6 +72,56 @@ impl Part {
             )));
         }
         Ok(part)
+    }
+
+    /// The last part gives the file its owner, mode and name.
+    pub fn write(&self, directory: &impl AsRawFd, name: &OsStr, action: &str) -> Result<()> {
+        let mut partial = name.to_os_string();
+        partial.push(".tmp");
+        let fail = |errno| Status::errno(action, errno);
+        let fail_io = |error| Status::io(action, &error);
+        let mut flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        // A container could have put something else there, which must neither block nor be written.
+        flags |= OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let at = directory.as_raw_fd();
+        let fd = openat(
+            at,
+            partial.as_os_str(),
+            flags,
+            Mode::from_bits_truncate(0o600),
+        )
+        .map_err(fail)?;
+        let file = File::from(sys::owned(fd));
+        let status = file.metadata().map_err(fail_io)?;
+        if !status.is_file() {
+            return Err(Status::precondition(format!(
+                "{action}: its partial file is no file, it is in the way"
+            )));
+        }
+        if self.offset == 0 {
+            file.set_len(0).map_err(fail_io)?;
+        } else if self.offset > status.len() {
+            return Err(Status::precondition(format!(
+                "{action}: a part at {} does not follow, the file has {} bytes",
+                self.offset,
+                status.len()
+            )));
+        }
+        file.write_all_at(&self.request.data, self.offset)
+            .map_err(fail_io)?;
+        if file.metadata().map_err(fail_io)?.len() < self.size {
+            return Ok(());
+        }
+        fchown(
+            file.as_raw_fd(),
+            Some(Uid::from_raw(self.uid)),
+            Some(Gid::from_raw(self.gid)),
+        )
+        .map_err(fail)?;
+        // After the owner, whose change takes the bits for setuid away.
+        let mode = Mode::from_bits_truncate(self.request.file_mode & MODE_BITS);
+        fchmod(file.as_raw_fd(), mode).map_err(fail)?;
+        renameat(Some(at), partial.as_os_str(), Some(at), name).map_err(fail)
     }
 }
 

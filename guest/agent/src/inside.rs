@@ -5,7 +5,7 @@
 use crate::reaper::Exit;
 use crate::sys;
 use nix::errno::Errno;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -65,6 +65,33 @@ impl Root {
         let master = OwnedFd::from(reopen(&path, libc::O_RDWR | libc::O_NOCTTY)?);
         let process = sys::terminal_peer(&master)?;
         Ok((master, process))
+    }
+
+    /// A regular file of the container, for reading.
+    pub fn open(&self, path: &str) -> io::Result<File> {
+        let (path, kind) = self.find_text(path)?;
+        if kind.is_dir() {
+            return Err(Errno::EISDIR.into());
+        }
+        if !kind.is_file() {
+            return Err(Errno::EINVAL.into());
+        }
+        reopen(&path, libc::O_RDONLY | libc::O_NONBLOCK)
+    }
+
+    /// A directory of the container, to make files in.
+    pub fn directory(&self, path: &str) -> io::Result<File> {
+        let path = if path.is_empty() { "/" } else { path };
+        let (directory, kind) = self.find_text(path)?;
+        if !kind.is_dir() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        Ok(directory)
+    }
+
+    fn find_text(&self, path: &str) -> io::Result<(File, fs::FileType)> {
+        let path = CString::new(path).map_err(|_| Errno::EINVAL)?;
+        self.find(path.as_bytes_with_nul())
     }
 
     fn find(&self, path: &[u8]) -> io::Result<(File, fs::FileType)> {

@@ -30,6 +30,7 @@ pub mod details;
 pub mod device;
 pub mod enter;
 pub mod exec;
+pub mod files;
 pub mod grpc;
 pub mod hooks;
 pub mod hotplug;

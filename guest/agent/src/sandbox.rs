@@ -13,7 +13,7 @@ use crate::proto::{grpc, virtcontainers};
 use crate::runtime::Runtime;
 use crate::status::{Result, Status};
 use crate::storage::Storages;
-use crate::{modules, paths, pidns, resolver, sys};
+use crate::{clock, modules, paths, pidns, resolver, rng, sys};
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
@@ -113,14 +113,22 @@ impl Agent {
     }
 
     /// The host name of all containers changes at once, as they share a namespace.
-    pub async fn rename_sandbox(&self, request: virtcontainers::RenameSandboxRequest) -> Result<()> {
+    pub async fn renew_sandbox(&self, request: virtcontainers::RenewSandboxRequest) -> Result<()> {
         check_hostname(&request.hostname)?;
         let _gate = self.gate.write().await;
-        if let Some(shared) = self.sandbox()?.shared {
+        let shared = self.sandbox()?.shared;
+        if self.config().guest {
+            rng::reseed(&request.random)?;
+            clock::set(request.sec, request.usec)?;
+        }
+        if let Some(shared) = shared {
             let hostname = request.hostname;
             blocking(move || namespace::set_hostname(&shared, &hostname)).await?;
         }
         info!("the sandbox is {} now", request.sandbox_id);
+        for id in &request.resumed_containers {
+            self.container(id)?.resume().await?;
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 use crate::grpc::Frame;
 use crate::proto::grpc::{self, health_check_response::ServingStatus};
+use crate::proto::virtcontainers;
 use crate::sandbox::Agent;
 use crate::server::{Answer, Service};
 use crate::status::{Result, Status};
@@ -32,9 +33,19 @@ async fn dispatch(agent: Arc<Agent>, path: &str, message: Bytes) -> Result<Frame
         return call(agent, method, message).await;
     }
     match path {
-        "/virtcontainers.GuestService/RenameSandbox" => {
+        "/virtcontainers.GuestService/RenewSandbox" => {
             let request = decode(message)?;
-            done(async move { agent.rename_sandbox(request).await }).await
+            done(async move { agent.renew_sandbox(request).await }).await
+        }
+        "/virtcontainers.GuestService/ReadFile" => {
+            let request: virtcontainers::ReadFileRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            Frame::message(&container.read_file(request).await?)
+        }
+        "/virtcontainers.GuestService/WriteFile" => {
+            let request: virtcontainers::WriteFileRequest = decode(message)?;
+            let container = agent.container(&request.container_id)?;
+            done(async move { container.write_file(request.part.unwrap_or_default()).await }).await
         }
         "/grpc.Health/Check" => {
             decode::<grpc::CheckRequest>(message)?;

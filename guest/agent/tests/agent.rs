@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use virtcontainers_agent::config::Config;
 use virtcontainers_agent::proto::grpc::*;
-use virtcontainers_agent::proto::virtcontainers::RenameSandboxRequest;
+use virtcontainers_agent::proto::virtcontainers::RenewSandboxRequest;
 use virtcontainers_agent::sandbox::Agent;
 use virtcontainers_agent::server;
 
@@ -360,14 +360,15 @@ async fn an_exec_has_its_environment_directory_and_streams() {
 }
 
 #[tokio::test]
-async fn only_a_sandbox_that_exists_is_renamed() {
+async fn only_a_sandbox_that_exists_is_renewed() {
     let guest = Guest::boot();
     let client = guest.client().await;
-    let named = |hostname: &str| RenameSandboxRequest {
+    let named = |hostname: &str| RenewSandboxRequest {
         sandbox_id: "other".into(),
         hostname: hostname.into(),
+        ..Default::default()
     };
-    let path = "/virtcontainers.GuestService/RenameSandbox";
+    let path = "/virtcontainers.GuestService/RenewSandbox";
     let early = client.call::<()>(path, named("other")).await;
     assert_eq!(early.unwrap_err().code, 9);
     sandbox(&client).await;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
@@ -54,6 +55,27 @@ public interface Container {
      * @throws IllegalTransitionException unless the container is paused
      */
     void resume();
+
+    /**
+     * Copies a regular file of the host into the container, with its mode and its numeric owner, in place of what is there.
+     * The container must not have ended; its mounts count.
+     *
+     * @param target whose directory is there; it cannot lead out of the container
+     * @throws IllegalTransitionException unless the sandbox is running
+     * @throws HostSetupException if the host's file cannot be read
+     * @throws AgentException if the container has ended, or does not have the directory
+     */
+    void copyIn(Path source, GuestPath target);
+
+    /**
+     * Copies a regular file of the container to the host, with its permissions but for setuid and setgid; it appears when it
+     * is complete, in place of what is there. Symbolic links of the container stay inside it.
+     *
+     * @param max the most that the file may have
+     * @throws IllegalTransitionException unless the sandbox is running
+     * @throws AgentException if the container has ended, does not have the file, or it is larger than {@code max}
+     */
+    void copyOut(GuestPath source, Path target, MemorySize max);
 
     /** The init process. Its streams can be used before the start; a restart makes a new one. */
     GuestProcess process();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
+import io.virtcontainers.spi.Ids;
 import java.nio.file.Path;
 
 /** Something that a container sees in its file tree besides its root file system. */
@@ -26,6 +27,20 @@ public sealed interface Mount {
      * @param readOnly whether the guest may only read it; what the host has mounted below the source is then not seen
      */
     record Shared(Path source, GuestPath destination, boolean readOnly) implements Mount {}
+
+    /**
+     * A file system in the guest's memory (tmpfs) that containers of the sandbox have in common, by its name: what one
+     * writes the others see, as with Kubernetes' emptyDir of the medium Memory. It begins empty with the first container
+     * that has it, and ends with the last. It is open to all users of the containers, with the sticky bit.
+     *
+     * @param name 1 to 64 letters, digits, {@code _ . -}, beginning with a letter or digit
+     * @param size how much it can hold; all that name it say the same
+     */
+    record Volume(String name, GuestPath destination, MemorySize size) implements Mount {
+        public Volume {
+            Ids.require("volume name", name);
+        }
+    }
 
     /**
      * An empty file system in the guest's memory (tmpfs), which ends with the container.

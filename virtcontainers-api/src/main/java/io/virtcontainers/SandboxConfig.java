@@ -5,6 +5,7 @@ import io.virtcontainers.spi.Ids;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A sandbox (one virtual machine) to create. Validated when it is made: a wrong value never starts anything.
@@ -15,6 +16,7 @@ import java.util.Map;
  * @param memory the guest's memory, 64 MiB or more
  * @param hypervisor what runs it
  * @param network what connects it to networks; default {@link NetworkConfig#none}
+ * @param cgroup in which the hypervisor runs; empty: where this process runs
  * @param template whether it starts as a clone of a template: a machine of the same kind that was booted once and saved,
  *     which takes a tenth of the time. Made at the first use, kept in the state directory. What cannot be cloned boots, and
  *     the timeline says so by the phase {@code template.refused}. All clones of a template share the guest's kernel as it
@@ -31,6 +33,7 @@ public record SandboxConfig(
         MemorySize memory,
         HypervisorConfig hypervisor,
         NetworkConfig network,
+        Optional<HostCgroup> cgroup,
         boolean template,
         boolean detached,
         Map<String, String> annotations,
@@ -63,13 +66,23 @@ public record SandboxConfig(
     /** The same with another id. */
     public SandboxConfig withId(String other) {
         return new SandboxConfig(
-                other, hostname, vcpus, memory, hypervisor, network, template, detached, annotations, bootDeadline);
+                other,
+                hostname,
+                vcpus,
+                memory,
+                hypervisor,
+                network,
+                cgroup,
+                template,
+                detached,
+                annotations,
+                bootDeadline);
     }
 
     /** The same with other annotations. */
     public SandboxConfig withAnnotations(Map<String, String> all) {
         return new SandboxConfig(
-                id, hostname, vcpus, memory, hypervisor, network, template, detached, all, bootDeadline);
+                id, hostname, vcpus, memory, hypervisor, network, cgroup, template, detached, all, bootDeadline);
     }
 
     public static Builder builder(String id) {
@@ -84,6 +97,7 @@ public record SandboxConfig(
         private MemorySize memory = MemorySize.mib(512);
         private HypervisorConfig hypervisor = HypervisorConfig.defaults();
         private NetworkConfig network = NetworkConfig.none();
+        private Optional<HostCgroup> cgroup = Optional.empty();
         private boolean template;
         private boolean detached;
         private final Map<String, String> annotations = new HashMap<>();
@@ -126,6 +140,12 @@ public record SandboxConfig(
             return this;
         }
 
+        /** Default: where this process runs. */
+        public Builder cgroup(HostCgroup group) {
+            cgroup = Optional.of(group);
+            return this;
+        }
+
         /** Starts it as a clone; see {@link SandboxConfig#template}. Default: false. */
         public Builder template(boolean cloned) {
             template = cloned;
@@ -152,7 +172,17 @@ public record SandboxConfig(
 
         public SandboxConfig build() {
             return new SandboxConfig(
-                    id, hostname, vcpus, memory, hypervisor, network, template, detached, annotations, bootDeadline);
+                    id,
+                    hostname,
+                    vcpus,
+                    memory,
+                    hypervisor,
+                    network,
+                    cgroup,
+                    template,
+                    detached,
+                    annotations,
+                    bootDeadline);
         }
     }
 }

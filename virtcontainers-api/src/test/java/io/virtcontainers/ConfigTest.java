@@ -24,6 +24,7 @@ class ConfigTest {
                         MemorySize.mib(512),
                         HypervisorConfig.defaults(),
                         NetworkConfig.none(),
+                        Optional.empty(),
                         false,
                         false,
                         Map.of(),

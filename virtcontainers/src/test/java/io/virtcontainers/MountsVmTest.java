@@ -135,4 +135,21 @@ class MountsVmTest {
         }
         assertThat(sandbox.containers()).isEmpty();
     }
+
+    @Test
+    void aVolumeIsSharedByTheContainersOfTheSandbox() throws IOException {
+        Mount volume = new Mount.Volume("scratch", GuestPath.of("/data"), MemorySize.mib(4));
+        Container first = container("first", volume);
+        Container second =
+                container("second", new Mount.Volume("scratch", GuestPath.of("/elsewhere"), MemorySize.mib(4)));
+        assertThat(shell(first, "echo shared > /data/file; stat -c %a /data")).isEqualTo("1777");
+        assertThat(shell(second, "cat /elsewhere/file; df -m /elsewhere | awk 'END {print $2}'"))
+                .isEqualTo("shared\n4");
+        first.delete();
+        assertThat(shell(second, "cat /elsewhere/file")).isEqualTo("shared");
+        second.delete();
+        assertThat(shell(container("third", volume), "ls -A /data")).isEmpty();
+        assertThatThrownBy(() -> new Mount.Volume("../x", GuestPath.of("/data"), MemorySize.mib(4)))
+                .isInstanceOf(InvalidConfigException.class);
+    }
 }

@@ -29,19 +29,28 @@ class SharedFilesVmTest {
     private VmFixture fixture;
     private Sandbox sandbox;
     private Path data;
-    private List<String> mountsBefore = List.of();
 
     @BeforeEach
     void open() throws IOException {
-        mountsBefore = Files.readAllLines(Path.of("/proc/self/mountinfo"));
         fixture = new VmFixture(directory);
-        sandbox = fixture.vc.run(SandboxConfig.builder("live")
+        sandbox = run();
+        data = Files.createDirectories(directory.resolve("data"));
+        Files.writeString(Files.createDirectory(data.resolve("sub")).resolve("file"), "of the host\n");
+    }
+
+    private Sandbox run() {
+        return fixture.vc.run(SandboxConfig.builder("live")
                 .memory(MemorySize.mib(256))
                 .hypervisor(
                         HypervisorConfig.builder().sharedFs(SharedFs.VIRTIO_FS).build())
                 .build());
-        data = Files.createDirectories(directory.resolve("data"));
-        Files.writeString(Files.createDirectory(data.resolve("sub")).resolve("file"), "of the host\n");
+    }
+
+    /** The mounts of this test; other programs mount and unmount what they like meanwhile. */
+    private List<String> mounts() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/mountinfo")).stream()
+                .filter(line -> line.contains(directory.toString()) || line.contains(fixture.state.toString()))
+                .toList();
     }
 
     /** Whatever the test did, nothing of it is left on the host. */
@@ -50,7 +59,7 @@ class SharedFilesVmTest {
         String vm = fixture.state.toString();
         fixture.close();
         assertThat(processesWith(vm)).isEmpty();
-        assertThat(Files.readAllLines(Path.of("/proc/self/mountinfo"))).isEqualTo(mountsBefore);
+        assertThat(mounts()).isEmpty();
         String lock = (vm + "/sandboxes/live/vm/share.sock").replace('/', '.') + ".pid";
         assertThat(Path.of("/run/virtiofsd", lock)).doesNotExist();
     }
@@ -206,5 +215,36 @@ class SharedFilesVmTest {
                     .hasMessageContaining("source of the mount on /x");
         }
         assertThat(sandbox.containers()).isEmpty();
+    }
+
+    @Test
+    void aFullDiskOfTheHostIsAnErrorInTheGuestAndNoMore() throws IOException {
+        Path small = Files.createDirectory(directory.resolve("small"));
+        GuestDisks.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small.toString());
+        try {
+            sandbox.close(); // one that was started before need not see the mount
+            sandbox = run();
+            Container container = container("c", new Mount.Shared(small, GuestPath.of("/data"), false));
+            assertThat(shell(container, "dd if=/dev/zero of=/data/x bs=1M count=8"))
+                    .contains("No space left on device");
+            assertThat(shell(container, "rm /data/x && echo fits > /data/y && cat /data/y"))
+                    .isEqualTo("fits");
+            sandbox.close();
+        } finally {
+            GuestDisks.run("umount", small.toString());
+        }
+    }
+
+    @Test
+    void aDirectoryThatTheHostDeletesIsGoneForTheGuestToo() throws IOException {
+        Path doomed = Files.createDirectory(directory.resolve("doomed"));
+        Files.writeString(doomed.resolve("file"), "x\n");
+        Container container = container("c", new Mount.Shared(doomed, GuestPath.of("/data"), false));
+        assertThat(shell(container, "cat /data/file")).isEqualTo("x");
+        Files.delete(doomed.resolve("file"));
+        Files.delete(doomed);
+        assertThat(shell(container, "echo y > /data/new; echo alive")).contains("nonexistent directory", "alive");
+        container.delete();
+        assertThat(shell(container("d"), "echo alive")).isEqualTo("alive");
     }
 }

@@ -7,6 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.common.hash.Hashing;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -98,6 +101,30 @@ class TemplateVmTest {
         }
         assertThat(VmFixture.processesWith(fixture.state.toString() + "/sandboxes"))
                 .isEmpty();
+    }
+
+    @Test
+    void clonesHaveUserNetworksWithAddressesOfTheirOwn() throws Exception {
+        List<String> addresses = new ArrayList<>();
+        try (ServerSocket server = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+            for (int i = 0; i < 2; i++) {
+                Sandbox sandbox = fixture.vc.run(
+                        config("net" + i).network(NetworkConfig.user()).build());
+                assertThat(hasPhase(sandbox, "template.refused")).isFalse();
+                Container container = container(sandbox);
+                assertThat(shell(container, "ip -o -4 addr show eth0")).contains("inet 10.0.2.15/24");
+                assertThat(shell(container, "cat /etc/resolv.conf")).isEqualTo("nameserver 10.0.2.3");
+                addresses.add(shell(container, "cat /sys/class/net/eth0/address"));
+                GuestProcess client = container.exec(
+                        ProcessConfig.of("sh", "-c", "nc -w 30 10.0.2.2 " + server.getLocalPort() + " </dev/null"));
+                try (Socket accepted = server.accept()) {
+                    accepted.getOutputStream().write("from the host\n".getBytes(StandardCharsets.US_ASCII));
+                }
+                assertThat(output(client)).isEqualTo("from the host\n");
+            }
+        }
+        assertThat(addresses).doesNotHaveDuplicates().allMatch(address -> address.startsWith("02:"));
+        assertThat(templates()).hasSize(1);
     }
 
     @Test
@@ -220,8 +247,10 @@ class TemplateVmTest {
 
     @Test
     void whatCannotBeClonedBootsAndSaysSo() throws Exception {
-        try (Sandbox sandbox =
-                fixture.vc.run(config("user").network(NetworkConfig.user()).build())) {
+        GuestMemoryConfig memory = GuestMemoryConfig.builder().preallocate(true).build();
+        try (Sandbox sandbox = fixture.vc.run(config("direct")
+                .hypervisor(HypervisorConfig.builder().memory(memory).build())
+                .build())) {
             assertThat(hasPhase(sandbox, "template.refused")).isTrue();
             assertThat(output(fixture.container(sandbox, "c", "echo", "hello"))).isEqualTo("hello\n");
         }

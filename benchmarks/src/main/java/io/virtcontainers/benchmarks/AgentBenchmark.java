@@ -7,7 +7,6 @@ import io.virtcontainers.GuestProcess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
@@ -20,7 +19,7 @@ import java.util.Optional;
 /**
  * The agent and its channel: round trip of the smallest call, exec of {@code true}, throughput of standard output and
  * input. Each against something measured in the same run, and against the target in absolute terms, which holds for an
- * otherwise idle machine. Usage: {@code AgentBenchmark ROOTFS [MIB]}. Writes {@code benchmarks/target/agent.json}.
+ * otherwise idle machine. Usage: {@code AgentBenchmark ROOTFS [MIB]}.
  */
 public final class AgentBenchmark {
     private static final int WARM_UP = 200;
@@ -37,7 +36,8 @@ public final class AgentBenchmark {
     private final Pattern pattern;
     private final int times;
     private final long bytes;
-    private final List<String> json = new ArrayList<>();
+    private final Report report = new Report(
+            "agent", "Calls to one machine, in turn with calls to its QEMU and to the host; streams of known bytes.");
 
     private AgentBenchmark(BenchMachine machine, Pattern pattern, int mib) {
         this.machine = machine;
@@ -56,7 +56,7 @@ public final class AgentBenchmark {
             benchmark.calls();
             benchmark.execs();
             benchmark.streams();
-            benchmark.save();
+            benchmark.report.write();
         }
     }
 
@@ -81,18 +81,9 @@ public final class AgentBenchmark {
                 query.add(queried);
             }
         }
-        System.out.printf(
-                Locale.ROOT,
-                "Check round trip: p50 %.2f ms, p99 %.2f ms (target p50 <= %.0f ms: %s); QMP query-status p50 %.2f ms, ratio %.2f%n",
-                percentile(check, 50),
-                percentile(check, 99),
-                TARGET_RPC_MS,
-                verdict(percentile(check, 50) <= TARGET_RPC_MS),
-                percentile(query, 50),
-                percentile(check, 50) / percentile(query, 50));
-        add("checkMsP50", percentile(check, 50));
-        add("checkMsP99", percentile(check, 99));
-        add("qmpMsP50", percentile(query, 50));
+        report.add(Figure.of("round trip of Check", "ms", check)
+                .against("QMP query-status", query)
+                .atMost(TARGET_RPC_MS));
     }
 
     private void execs() {
@@ -111,28 +102,15 @@ public final class AgentBenchmark {
             }
         }
         double cpu = machine.cpu().minus(before).toMillis() / (double) EXECS;
-        System.out.printf(
-                Locale.ROOT,
-                "exec of true, to its exit code: p50 %.1f ms, p99 %.1f ms (target p50 <= %.0f ms: %s);"
-                        + " on the host p50 %.1f ms, ratio %.1f; QEMU had %.0f ms of processor time for each%n",
-                percentile(guest, 50),
-                percentile(guest, 99),
-                TARGET_EXEC_MS,
-                verdict(percentile(guest, 50) <= TARGET_EXEC_MS),
-                percentile(host, 50),
-                percentile(guest, 50) / percentile(host, 50),
-                cpu);
-        add("execMsP50", percentile(guest, 50));
-        add("execMsP99", percentile(guest, 99));
-        add("execCpuMs", cpu);
-        add("hostExecMsP50", percentile(host, 50));
+        report.add(Figure.of("exec of true in a running container, to its exit code", "ms", guest)
+                .against("true on the host", host)
+                .atMost(TARGET_EXEC_MS));
+        report.add(Figure.of("exec of true: processor time of QEMU", "ms", cpu));
     }
 
     private void streams() throws IOException, InterruptedException {
         String wanted = pattern.sha256(times);
         double socket = megabytesPerSecond(SocketPipe.transfer(bytes));
-        System.out.printf(Locale.ROOT, "unix socket in this JVM, %d MiB: %.0f MB/s%n", bytes >> 20, socket);
-        add("socketMBps", socket);
         double stdout = stdout(wanted);
         report("stdout", "hashed on the host while it came, sha256 as the pattern's", stdout, socket);
         double stdin = stdin();
@@ -149,17 +127,9 @@ public final class AgentBenchmark {
     }
 
     private void report(String stream, String what, double rate, double socket) {
-        System.out.printf(
-                Locale.ROOT,
-                "%s, %d MiB, %s: %.1f MB/s (target >= %.0f MB/s: %s), ratio to the socket %.4f%n",
-                stream,
-                bytes >> 20,
-                what,
-                rate,
-                TARGET_MB_PER_S,
-                verdict(rate >= TARGET_MB_PER_S),
-                rate / socket);
-        add(stream + "MBps", rate);
+        report.add(Figure.of(stream + ", " + (bytes >> 20) + " MiB, " + what, "MB/s", rate)
+                .against("a unix socket in one JVM", List.of(socket))
+                .atLeast(TARGET_MB_PER_S));
     }
 
     /** A file in the guest's page cache, so that its producer costs next to nothing. */
@@ -252,25 +222,5 @@ public final class AgentBenchmark {
         long start = System.nanoTime();
         action.run();
         return (System.nanoTime() - start) / 1e6;
-    }
-
-    private static double percentile(List<Double> values, int percent) {
-        List<Double> sorted = values.stream().sorted().toList();
-        return sorted.get(Math.min(sorted.size() - 1, sorted.size() * percent / 100));
-    }
-
-    private static String verdict(boolean met) {
-        return met ? "met" : "MISSED";
-    }
-
-    private void add(String name, double value) {
-        json.add(String.format(Locale.ROOT, "\"%s\":%.4f", name, value));
-    }
-
-    private void save() throws IOException {
-        Path file = Path.of(System.getProperty("virtcontainers.bench.out", "benchmarks/target/agent.json"));
-        Files.createDirectories(file.toAbsolutePath().getParent());
-        Files.writeString(
-                file, "{\"benchmark\":\"agent\",\"MiB\":" + (bytes >> 20) + "," + String.join(",", json) + "}\n");
     }
 }

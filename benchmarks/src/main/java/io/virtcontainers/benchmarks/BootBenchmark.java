@@ -18,12 +18,13 @@ import java.util.stream.Stream;
 
 /**
  * Boot: from the exec of QEMU to the agent's first reply, the library against a bare script that starts the same QEMU and
- * waits for the same reply, in turn in one run. Usage: {@code bin/bench boot [PAIRS]}. Writes {@code
- * benchmarks/target/boot.json} and prints both medians and the ratio.
+ * waits for the same reply, in turn in one run. Usage: {@code bin/bench boot [PAIRS]}. See {@link
+ * Report} for what it writes.
  */
 public final class BootBenchmark {
     private static final int PAIRS = 10;
     private static final int WARM_UP = 2;
+    private static final double TARGET = 1.10;
 
     private BootBenchmark() {}
 
@@ -126,39 +127,16 @@ public final class BootBenchmark {
     }
 
     private static void report(List<Duration> library, List<Duration> bare) throws IOException {
-        double libraryMedian = median(library);
-        double bareMedian = median(bare);
-        double ratio = libraryMedian / bareMedian;
-        System.out.printf(
-                Locale.ROOT,
-                "exec of QEMU to the agent's first reply, median of %d interleaved pairs:%n"
-                        + "  library %.0f ms, bare script %.0f ms, ratio %.3f%n",
-                library.size(),
-                libraryMedian,
-                bareMedian,
-                ratio);
-        Path json = Path.of(System.getProperty("virtcontainers.bench.out", "benchmarks/target/boot.json"));
-        Files.createDirectories(json.toAbsolutePath().getParent());
-        Files.writeString(
-                json,
-                String.format(
-                        Locale.ROOT,
-                        "{\"benchmark\":\"boot\",\"unit\":\"ms\",\"library\":%s,\"bare\":%s,"
-                                + "\"libraryMedian\":%.1f,\"bareMedian\":%.1f,\"ratio\":%.4f}%n",
-                        millis(library),
-                        millis(bare),
-                        libraryMedian,
-                        bareMedian,
-                        ratio));
+        Report report = new Report(
+                "boot",
+                "The library, and a bare script that starts the same QEMU and waits for the same reply, in turn.");
+        report.add(Figure.of("boot: exec of QEMU to the agent's first reply", "ms", millis(library))
+                .against("bare script", millis(bare))
+                .ratioAtMost(TARGET));
+        report.write();
     }
 
-    private static List<String> millis(List<Duration> times) {
-        return times.stream()
-                .map(time -> String.format(Locale.ROOT, "%.1f", time.toNanos() / 1e6))
-                .toList();
-    }
-
-    private static double median(List<Duration> times) {
-        return Figures.median(times.stream().map(time -> time.toNanos() / 1e6).toList());
+    private static List<Double> millis(List<Duration> times) {
+        return times.stream().map(time -> time.toNanos() / 1e6).toList();
     }
 }

@@ -12,29 +12,36 @@ import io.virtcontainers.SandboxPool;
 import io.virtcontainers.Timeline;
 import io.virtcontainers.VirtContainers;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /**
  * Clones of a template against cold boots, in turn in one run: from the exec of QEMU to the agent's first reply, the memory
  * that is a machine's own, and many clones alive at once, each with a container that says its own words. Usage: {@code
- * bin/bench clone [PAIRS [ALIVE]]}. Writes {@code benchmarks/target/clone.json}.
+ * bin/bench clone [PAIRS [ALIVE]]}.
  */
 public final class CloneBenchmark {
     private static final int PAIRS = 20;
     private static final int ALIVE = 30;
     private static final int WARM_UP = 1;
+    private static final double TARGET_TIMES = 8;
+    private static final double TARGET_SHARE = 0.35;
+    private static final double TARGET_LEASE_MS = 10;
+
+    private final Report report =
+            new Report("clone", "A clone of a template and a cold boot in turn; who is first alternates.");
 
     private CloneBenchmark() {}
 
     public static void main(String[] args) throws Exception {
-        Path rootfs = Path.of(args[0]);
         int pairs = args.length > 1 ? Integer.parseInt(args[1]) : PAIRS;
         int alive = args.length > 2 ? Integer.parseInt(args[2]) : ALIVE;
+        new CloneBenchmark().measure(Path.of(args[0]), pairs, alive);
+    }
+
+    private void measure(Path rootfs, int pairs, int alive) throws Exception {
         List<Double> cold = new ArrayList<>();
         List<Double> cloned = new ArrayList<>();
         List<Double> coldStart = new ArrayList<>();
@@ -53,39 +60,16 @@ public final class CloneBenchmark {
                     }
                 }
             }
-            double ratio = Figures.median(cold) / Figures.median(cloned);
-            System.out.printf(
-                    Locale.ROOT,
-                    "exec of QEMU to the agent's first reply, %d interleaved pairs: cold %s, clone %s, ratio of the medians"
-                            + " %.1f (target >= 8: %s)%n",
-                    pairs,
-                    Figures.shown(cold),
-                    Figures.shown(cloned),
-                    ratio,
-                    ratio >= 8 ? "met" : "missed");
-            System.out.printf(
-                    Locale.ROOT,
-                    "run() as a whole, with fresh randomness and time for the clone: cold %s, clone %s, ratio %.1f%n",
-                    Figures.shown(coldStart),
-                    Figures.shown(clonedStart),
-                    Figures.median(coldStart) / Figures.median(clonedStart));
-            double share = memory(vc);
+            report.add(Figure.of("clone: exec of QEMU to the agent's first reply", "ms", cloned)
+                    .against("cold boot", cold)
+                    .timesLess(TARGET_TIMES));
+            report.add(Figure.of("clone: the whole of run(), with fresh randomness and time", "ms", clonedStart)
+                    .against("cold", coldStart));
+            memory(vc);
             leases(vc, pairs);
             manyAlive(vc, rootfs, alive);
-            Path json = Path.of("benchmarks/target/clone.json");
-            Files.writeString(
-                    json,
-                    String.format(
-                            Locale.ROOT,
-                            "{\"benchmark\":\"clone\",\"unit\":\"ms\",\"cold\":%s,\"clone\":%s,\"ratio\":%.2f,"
-                                    + "\"runCold\":%s,\"runClone\":%s,\"ownMemoryShare\":%.3f}%n",
-                            cold,
-                            cloned,
-                            ratio,
-                            coldStart,
-                            clonedStart,
-                            share));
         }
+        report.write();
     }
 
     private static Sandbox run(VirtContainers vc, String id, boolean template) {
@@ -108,27 +92,19 @@ public final class CloneBenchmark {
     }
 
     /** What of its memory a machine shares with nobody (USS), with two of each kind alive. */
-    private static double memory(VirtContainers vc) throws IOException {
+    private void memory(VirtContainers vc) throws IOException {
         try (Sandbox cold = run(vc, "cold1", false);
                 Sandbox unused = run(vc, "cold2", false);
                 Sandbox clone = run(vc, "clone1", true);
                 Sandbox unusedToo = run(vc, "clone2", true)) {
-            double ofCold = unique(cold);
-            double ofClone = unique(clone);
-            System.out.printf(
-                    Locale.ROOT,
-                    "memory of its own (USS), two of each alive: cold %.1f MiB, clone %.1f MiB, share %.0f %% (target <= 35 %%:"
-                            + " %s)%n",
-                    ofCold,
-                    ofClone,
-                    100 * ofClone / ofCold,
-                    ofClone <= 0.35 * ofCold ? "met" : "missed");
-            return ofClone / ofCold;
+            report.add(Figure.of("clone: memory of its own (USS), two of each alive", "MiB", unique(clone))
+                    .against("cold", List.of(unique(cold)))
+                    .ratioAtMost(TARGET_SHARE));
         }
     }
 
     /** From the wish for a sandbox to the first answer of its guest, when one is ready. */
-    private static void leases(VirtContainers vc, int count) throws InterruptedException {
+    private void leases(VirtContainers vc, int count) throws InterruptedException {
         List<Double> times = new ArrayList<>();
         SandboxConfig config = SandboxConfig.builder("pool").template(true).build();
         try (SandboxPool pool = vc.pool(config, 2, 4)) {
@@ -146,27 +122,19 @@ public final class CloneBenchmark {
                 }
             }
         }
-        System.out.printf(
-                Locale.ROOT,
-                "lease from a warm pool to the guest's first answer, %d times: p50 %.1f ms (target <= 10 ms: %s)%n",
-                count,
-                Figures.median(times),
-                Figures.median(times) <= 10 ? "met" : "missed");
+        report.add(Figure.of("lease from a warm pool to the guest's first reply", "ms", times)
+                .atMost(TARGET_LEASE_MS));
+    }
+
+    private static long pid(Sandbox sandbox) {
+        return sandbox.status().hypervisor().orElseThrow().pid();
     }
 
     private static double unique(Sandbox sandbox) throws IOException {
-        return kib(sandbox, "Private_Clean:") / 1024 + kib(sandbox, "Private_Dirty:") / 1024;
+        return Machine.unique(pid(sandbox));
     }
 
-    private static double kib(Sandbox sandbox, String field) throws IOException {
-        long pid = sandbox.status().hypervisor().orElseThrow().pid();
-        return Files.readAllLines(Path.of("/proc", Long.toString(pid), "smaps_rollup")).stream()
-                .filter(line -> line.startsWith(field))
-                .mapToDouble(line -> Double.parseDouble(line.replaceAll("[^0-9]", "")))
-                .sum();
-    }
-
-    private static void manyAlive(VirtContainers vc, Path rootfs, int count) throws IOException {
+    private void manyAlive(VirtContainers vc, Path rootfs, int count) throws IOException {
         List<Sandbox> sandboxes = new ArrayList<>();
         try {
             int right = 0;
@@ -182,21 +150,19 @@ public final class CloneBenchmark {
                 String words = new String(container.process().stdout().readAllBytes(), UTF_8);
                 right += words.equals("words of " + i + "\n") ? 1 : 0;
                 if (i + 1 == 1 || i + 1 == 10 || i + 1 == count) {
-                    double uss = 0;
-                    double pss = 0;
+                    List<Double> unique = new ArrayList<>();
+                    List<Double> proportional = new ArrayList<>();
                     for (Sandbox alive : sandboxes) {
-                        uss += unique(alive);
-                        pss += kib(alive, "Pss:") / 1024;
+                        unique.add(unique(alive));
+                        proportional.add(Machine.proportional(pid(alive)));
                     }
-                    System.out.printf(
-                            Locale.ROOT,
-                            "%d clones alive, each with a container that ran: USS %.1f MiB, PSS %.1f MiB each%n",
-                            i + 1,
-                            uss / (i + 1),
-                            pss / (i + 1));
+                    String each = " of each, " + (i + 1) + " clones alive, each with a container that ran";
+                    report.add(Figure.of("memory of its own (USS)" + each, "MiB", unique));
+                    report.add(Figure.of("memory with its share (PSS)" + each, "MiB", proportional));
                 }
             }
-            System.out.printf(Locale.ROOT, "%d of %d containers said their own words%n", right, count);
+            report.add(Figure.of("containers of " + count + " clones that said their own words", "containers", right)
+                    .atLeast(count));
         } finally {
             sandboxes.forEach(Sandbox::close);
         }

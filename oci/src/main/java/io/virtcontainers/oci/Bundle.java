@@ -177,14 +177,17 @@ public final class Bundle {
     }
 
     /**
-     * The container of this bundle, whose bind mounts are the host's files, live ({@link Mount.Shared}).
+     * The container of this bundle, whose bind mounts are the host's files, live ({@link Mount.Shared}), as is its root
+     * directory ({@link RootFs.Shared}).
      *
      * @param id its id
      * @param guest from {@link #guestSpec}
      * @throws InvalidConfigException if the root file system is not there
      */
     public ContainerConfig liveContainerConfig(String id, GuestSpec guest) {
+        RootFs found = rootfs();
         return containerConfig(id, guest, guest.toJsonWithoutHostMounts())
+                .rootfs(found instanceof RootFs.Directory directory ? RootFs.shared(directory.path()) : found)
                 .mounts(guest.hostMounts().stream().map(HostMount::toLiveMount).toArray(Mount[]::new))
                 .build();
     }

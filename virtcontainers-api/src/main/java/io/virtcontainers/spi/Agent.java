@@ -9,6 +9,7 @@ import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
@@ -54,12 +55,15 @@ public interface Agent extends AutoCloseable {
     }
 
     /**
-     * Tells the guest that it is another sandbox from now on: a clone. The host name of its containers changes, also of
-     * those that run (RenameSandbox, which is beyond Kata Containers 1.x).
+     * Tells the guest that it is another sandbox from now on: a clone. It gets fresh randomness from the host, this time and
+     * this host name, also for its containers that run; then those that are named run on (RenewSandbox, which is beyond Kata
+     * Containers 1.x).
      *
+     * @param time not before 1970
+     * @param resumed paused containers
      * @throws io.virtcontainers.UnsupportedException if the agent cannot
      */
-    void renameSandbox(String sandboxId, String hostname, Deadline deadline);
+    void renewSandbox(String sandboxId, String hostname, Instant time, List<String> resumed, Deadline deadline);
 
     /** Ends all containers and flushes the guest's disks (DestroySandbox). */
     void destroySandbox(Deadline deadline);
@@ -186,6 +190,23 @@ public interface Agent extends AutoCloseable {
      * @throws io.virtcontainers.HostSetupException if the host's file cannot be read, or becomes shorter meanwhile
      */
     void copyFile(Path source, GuestPath target, Deadline deadline);
+
+    /**
+     * As {@link #copyFile}, to a path of a container, whose directory must be there (WriteFile, which is beyond Kata
+     * Containers 1.x). The path cannot lead out of the container.
+     *
+     * @throws io.virtcontainers.UnsupportedException if the agent cannot
+     */
+    void copyIn(String containerId, Path source, GuestPath target, Deadline deadline);
+
+    /**
+     * Fetches a regular file of a container (ReadFile, which is beyond Kata Containers 1.x). The path cannot lead out of the
+     * container. The file of the host appears when it is complete, in place of what was there.
+     *
+     * @param max the most that it may have, else it is an error; it can change while it is read
+     * @throws io.virtcontainers.UnsupportedException if the agent cannot
+     */
+    void copyOut(String containerId, GuestPath source, Path target, MemorySize max, Deadline deadline);
 
     /**
      * Sets the guest's clock (SetGuestDateTime), which is wrong after a clone or a long pause.

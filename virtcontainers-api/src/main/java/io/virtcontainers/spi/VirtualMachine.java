@@ -79,6 +79,11 @@ public interface VirtualMachine {
         throw new UnsupportedException("this machine does not tell its disks");
     }
 
+    /** The threads of the host that are its virtual processors, by their ids; none where they cannot be told apart. */
+    default List<Long> processorThreads(Deadline deadline) {
+        return List.of();
+    }
+
     /**
      * Halts the machine and writes its state without its memory, which is in the file of its {@link MemoryImage.Template}.
      * The machine can only be stopped then.

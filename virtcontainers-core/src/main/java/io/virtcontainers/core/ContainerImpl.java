@@ -6,8 +6,10 @@ import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.ContainerStats;
 import io.virtcontainers.ContainerStatus;
 import io.virtcontainers.ExitStatus;
+import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.HostProcess;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
@@ -19,6 +21,7 @@ import io.virtcontainers.core.state.ContainerRecord;
 import io.virtcontainers.core.state.Held;
 import io.virtcontainers.core.state.SandboxRecord;
 import io.virtcontainers.spi.Agent;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -224,6 +227,24 @@ final class ContainerImpl implements Container {
     public List<Long> pids() {
         require(Operation.INSPECT, "list its processes");
         return sandbox.ask("container.pids", deadline -> sandbox.agent().pids(id, deadline));
+    }
+
+    @Override
+    public void copyIn(Path source, GuestPath target) {
+        require(Operation.INSPECT, "copy a file into it");
+        String unused = sandbox.ask("container.copy", deadline -> {
+            sandbox.agent().copyIn(id, source, target, deadline);
+            return "";
+        });
+    }
+
+    @Override
+    public void copyOut(GuestPath source, Path target, MemorySize max) {
+        require(Operation.INSPECT, "copy a file out of it");
+        String unused = sandbox.ask("container.copy", deadline -> {
+            sandbox.agent().copyOut(id, source, target, max, deadline);
+            return "";
+        });
     }
 
     @Override

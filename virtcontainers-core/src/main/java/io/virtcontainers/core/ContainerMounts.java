@@ -36,6 +36,7 @@ import java.util.stream.Stream;
  */
 final class ContainerMounts {
     private static final GuestPath GUEST_ROOT = GuestPath.of("/run/kata-containers/mounts");
+    private static final GuestPath GUEST_VOLUMES = GuestPath.of("/run/kata-containers/volumes");
     private static final GuestPath GUEST_SHARE = GuestPath.of("/run/kata-containers/shared/live");
     private static final Duration PACKING = Duration.ofMinutes(10);
     private static final int HASH_BYTES = 10;
@@ -155,6 +156,19 @@ final class ContainerMounts {
                         "tmpfs",
                         "tmpfs",
                         List.of("nosuid", "nodev", "size=" + tmpfs.size().bytes())));
+            } else if (mount instanceof Mount.Volume volume) {
+                GuestPath shared = GUEST_VOLUMES.resolve(volume.name());
+                storages.add(new GuestStorage(
+                        "ephemeral",
+                        "tmpfs",
+                        "tmpfs",
+                        List.of(
+                                "nosuid",
+                                "nodev",
+                                "mode=1777",
+                                "size=" + volume.size().bytes()),
+                        shared));
+                mounts.add(bind(volume.destination(), shared, /* readOnly= */ false));
             } else if (mount instanceof Mount.Shared shared) {
                 String name = machine.addDevice(
                         new Device.Shared(deviceId(config.id(), i), shared.source(), shared.readOnly()), deadline);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.Template;
 import io.virtcontainers.TemplateFactory;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import java.nio.file.Path;
@@ -17,6 +19,10 @@ record Factory(Engine engine, Backends backends, Templates templates) implements
 
     @Override
     public Template init(SandboxConfig config) {
+        if (!(config.network() instanceof NetworkConfig.None) && !(config.network() instanceof NetworkConfig.User)) {
+            throw new UnsupportedException(
+                    "a machine that is cloned cannot have the network " + config.network() + ": its sandboxes boot");
+        }
         PhaseRecorder phases = new PhaseRecorder(config.id());
         GuestImage image = engine.guestImage(config, phases);
         return templates.init(backends.machine(config, NOWHERE, image), phases, Deadline.after(PATIENCE));

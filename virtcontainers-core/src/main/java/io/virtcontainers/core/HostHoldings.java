@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.core;
 
+import io.virtcontainers.core.cgroup.HostCgroups;
 import io.virtcontainers.core.network.Networks;
 import io.virtcontainers.core.state.Held;
 import io.virtcontainers.core.state.SandboxRecord;
@@ -28,6 +29,7 @@ final class HostHoldings {
     /** Gives one back; does nothing if it was never acquired. */
     static void giveBack(Held entry) {
         switch (entry.kind()) {
+            case CGROUP -> HostCgroups.ofHost().remove(entry.id(), Deadline.after(PATIENCE));
             case NETWORK -> Networks.undo(entry.id(), Deadline.after(PATIENCE));
             case VM, DEVICE, LINK, GUEST_CONTAINER ->
                 throw new IllegalArgumentException(entry + " ends with the machine");

@@ -4,6 +4,7 @@ package io.virtcontainers.core;
 import io.virtcontainers.AgentConnectionLostException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.Diagnostics;
+import io.virtcontainers.HostCgroup;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
@@ -20,6 +21,7 @@ import io.virtcontainers.State;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
+import io.virtcontainers.core.cgroup.HostCgroups;
 import io.virtcontainers.core.network.GuestNetwork;
 import io.virtcontainers.core.network.Networks;
 import io.virtcontainers.core.state.ContainerRecord;
@@ -41,6 +43,7 @@ import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -426,17 +429,22 @@ final class SandboxLife {
         place.createVmDirectory();
         SandboxConfig config = record().config();
         GuestNetwork network = network(config, deadline);
-        VmConfig described =
-                backends.machine(config, place.vmDirectory(), booted).withNetwork(network.cards(), network.namespace());
+        config.cgroup().ifPresent(this::makeCgroup);
+        VmConfig bare = backends.machine(config, place.vmDirectory(), booted);
+        VmConfig described = bare.withNetwork(network.cards(), network.namespace());
         VmConfig wanted;
         if (saved.isPresent()) {
             wanted = step("snapshot.check", () -> saved.get().machineOf(described, backends.hypervisor(), phases));
+        } else if (config.template()) {
+            // A template has no card, whose address would be in all clones: each gets its own, plugged in.
+            wanted = cloned(network.isPluggable() ? bare : described, deadline).orElse(described);
         } else {
-            wanted = config.template() ? cloned(described, deadline) : described;
+            wanted = described;
         }
         VirtualMachine launched = step("hypervisor.launch", () -> launch(wanted, saved.isEmpty(), deadline));
         GuestSession started = newSession(launched);
         adopt(started);
+        joinCgroup();
         launched.onEvent(event -> machineTold(started, event));
         Agent connecting = started.connect(backends.agents());
         var unused = launched.onExit().thenAccept(reason -> machineEnded(started, reason));
@@ -447,6 +455,14 @@ final class SandboxLife {
             Agent unusedReady = started.ready(backends.agents(), deadline);
             return null;
         });
+        if (saved.isPresent()) {
+            step("clone.renew", () -> {
+                List<String> resumed = saved.get().frozen();
+                connecting.renewSandbox(id(), config.hostname(), Instant.now(), resumed, deadline);
+                return null;
+            });
+            return;
+        }
         if (wanted.memoryImage() instanceof MemoryImage.Clone) {
             step("clone.renew", () -> {
                 connecting.reseedRandom(deadline);
@@ -454,23 +470,17 @@ final class SandboxLife {
                 return null;
             });
         }
-        if (saved.isPresent()) {
-            step("sandbox.rename", () -> {
-                connecting.renameSandbox(id(), config.hostname(), deadline);
-                for (String container : saved.get().frozen()) {
-                    connecting.resumeContainer(container, deadline);
-                }
-                return null;
-            });
-            return;
-        }
         step("sandbox.create", () -> {
             connecting.createSandbox(
                     GuestSandbox.of(id(), config.hostname())
                             .withDns(network.dns())
                             .withStorages(ContainerMounts.ofSandbox(config.hypervisor())),
                     deadline);
-            network.configure(connecting, deadline);
+            if (wanted.cards().isEmpty()) {
+                network.plugInto(launched, connecting, deadline);
+            } else {
+                network.configure(connecting, deadline);
+            }
             return null;
         });
     }
@@ -486,16 +496,36 @@ final class SandboxLife {
         }
     }
 
-    /** As a clone of a template, or as it is if there cannot be one. */
-    private VmConfig cloned(VmConfig machine, Deadline deadline) {
+    /** As a clone of a template; empty if there cannot be one. */
+    private Optional<VmConfig> cloned(VmConfig machine, Deadline deadline) {
         try {
-            return machine.withMemoryImage(
-                    step("template.get", () -> engine.templateStore().get(machine, phases, deadline)));
+            return Optional.of(machine.withMemoryImage(
+                    step("template.get", () -> engine.templateStore().get(machine, phases, deadline))));
         } catch (UnsupportedException e) {
             log.info("boots without a template, as {}: sandbox={}", e.getMessage(), id());
             phases.begin("template.refused").close();
-            return machine;
+            return Optional.empty();
         }
+    }
+
+    private void makeCgroup(HostCgroup group) {
+        step("cgroup.create", () -> {
+            HostCgroups.ofHost().requireAbsent(group);
+            save(record().holding(Held.cgroup(group.path())), "cgroup");
+            HostCgroups.ofHost().make(group);
+            return null;
+        });
+    }
+
+    /** The machine, and its processors as many as there are now. */
+    private void joinCgroup() {
+        record().config()
+                .cgroup()
+                .ifPresent(group -> request("cgroup.join", () -> {
+                    var threads = machine().processorThreads(Deadline.after(REQUEST));
+                    HostCgroups.ofHost().join(group, machine().process().pid(), threads);
+                    return null;
+                }));
     }
 
     private GuestNetwork network(SandboxConfig config, Deadline deadline) {
@@ -915,6 +945,7 @@ final class SandboxLife {
             MachineSize before = machine().size(deadline);
             MachineSize now = machine().resize(vcpus, memory, deadline);
             if (now.vcpus() > before.vcpus()) {
+                joinCgroup();
                 agent(deadline).onlineCpus(now.vcpus() - before.vcpus(), deadline);
             }
             if (now.memory().compareTo(before.memory()) > 0) {

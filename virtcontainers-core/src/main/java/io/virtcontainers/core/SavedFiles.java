@@ -68,7 +68,10 @@ record SavedFiles(Path directory) {
 
     /** Writes the manifest for memory and state, which are there. */
     void seal(MachineKey key) throws IOException {
-        Checked memory = check(memory(), (page, at) -> {});
+        seal(key, check(memory(), (page, at) -> {}));
+    }
+
+    private void seal(MachineKey key, Checked memory) throws IOException {
         String stamp = stamp(memory());
         List<String> lines = List.of(
                 "format " + FORMAT,
@@ -82,15 +85,20 @@ record SavedFiles(Path directory) {
         verified(stamp + " " + memory.checksum());
     }
 
-    /** Takes over a memory file without the pages that are all zero, for which it then takes no space. */
-    void takeMemory(Path from) throws IOException {
+    /**
+     * Takes over a memory file without the pages that are all zero, for which it then takes no space, and writes the manifest
+     * for it and the state, which is there.
+     */
+    void sealWith(Path from, MachineKey key) throws IOException {
+        Checked taken;
         try (FileChannel out = FileChannel.open(memory(), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-            Checked unused = check(from, (page, at) -> writeFully(out, page, at));
+            taken = check(from, (page, at) -> writeFully(out, page, at));
             long size = Files.size(from);
             if (out.size() < size) {
                 writeFully(out, ByteBuffer.allocate(1), size - 1); // with a hole at its end
             }
         }
+        seal(key, taken);
         Files.delete(from);
     }
 

@@ -124,6 +124,7 @@ final class SavedSandbox implements Snapshot {
                 source.memory(),
                 source.hypervisor(),
                 source.network(),
+                source.cgroup(),
                 source.template(),
                 source.detached(),
                 source.annotations(),

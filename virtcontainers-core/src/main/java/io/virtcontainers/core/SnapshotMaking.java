@@ -74,14 +74,16 @@ final class SnapshotMaking {
         List<PluggedDisk> disks = machine.disks(devices, deadline);
         refuse(
                 !SavedSandbox.hasAll(disks, devices),
-                "it has live files of the host: use Mount.Bind, or create it without them");
+                "it has devices that are no disks, such as live files of the host or network cards: " + devices
+                        + ": use Mount.Bind, or remove them");
         VmConfig described = sandbox.backends().machine(config, NOWHERE, image).withDisks(disks);
         MachineKey key = sandbox.backends().hypervisor().templateKey(described, sandbox.phases(), deadline);
         MachineSize size = machine.size(deadline);
         refuse(
                 size.vcpus() != config.vcpus() || !size.memory().equals(config.memory()),
                 "it was resized to " + size + ": create it with what it needs");
-        sandbox.agent(deadline).renameSandbox(sandbox.id(), config.hostname(), deadline); // whether the agent can
+        // Whether the agent can: this one stays what it is.
+        sandbox.agent(deadline).renewSandbox(sandbox.id(), config.hostname(), Instant.now(), List.of(), deadline);
         return new Plan(described, key);
     }
 

@@ -71,8 +71,7 @@ final class Snapshots {
                             files.state(),
                             phases,
                             deadline);
-            files.takeMemory(memory);
-            files.seal(key);
+            files.sealWith(memory, key);
             Directories.delete(vm);
             SavedSandbox saved = new SavedSandbox(place, ownership, content, open::remove);
             open.add(saved);

@@ -11,10 +11,12 @@ import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.ContainerRoot;
@@ -186,8 +188,13 @@ public final class FakeAgent implements Agent {
     }
 
     @Override
-    public void renameSandbox(String sandboxId, String hostname, Deadline deadline) {
-        run("renameSandbox", deadline, () -> guest.renameSandbox(sandboxId, hostname));
+    public void renewSandbox(String sandboxId, String hostname, Instant time, List<String> resumed, Deadline deadline) {
+        run("renewSandbox", deadline, () -> {
+            guest.renameSandbox(sandboxId, hostname);
+            guest.system().reseed();
+            guest.system().setTime(time);
+            resumed.forEach(id -> guest.container(id).resume());
+        });
     }
 
     @Override
@@ -336,6 +343,16 @@ public final class FakeAgent implements Agent {
     @Override
     public void copyFile(Path source, GuestPath target, Deadline deadline) {
         run("copyFile", deadline, () -> guest.system().copy(source, target));
+    }
+
+    @Override
+    public void copyIn(String containerId, Path source, GuestPath target, Deadline deadline) {
+        throw new UnsupportedException("fake containers have no files");
+    }
+
+    @Override
+    public void copyOut(String containerId, GuestPath source, Path target, MemorySize max, Deadline deadline) {
+        throw new UnsupportedException("fake containers have no files");
     }
 
     @Override

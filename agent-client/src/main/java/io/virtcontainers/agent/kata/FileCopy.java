@@ -4,9 +4,7 @@ package io.virtcontainers.agent.kata;
 import com.google.protobuf.ByteString;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.HostSetupException;
-import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.CopyFileRequest;
-import io.virtcontainers.spi.Deadline;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -14,20 +12,25 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
+import java.util.function.Consumer;
 
-/** Sends one file of the host, in parts of 1 MiB and in order: the agent shows it when it has as many bytes as were told. */
-record FileCopy(AgentConnection connection, Path source, GuestPath target) {
+/**
+ * Sends one file of the host, in parts of 1 MiB and in order: the agent shows it when it has as many bytes as were told.
+ *
+ * @param sender sends a part
+ */
+record FileCopy(Path source, GuestPath target, Consumer<CopyFileRequest> sender) {
     private static final int PART = 1 << 20;
     private static final int PERMISSIONS = 07777;
 
-    void run(Deadline deadline) {
+    void run() {
         try {
             Map<String, Object> status = Files.readAttributes(source, "unix:mode,uid,gid,isRegularFile");
             if (!Boolean.TRUE.equals(status.get("isRegularFile"))) { // before the open, which can wait for ever
                 throw new HostSetupException("cannot copy " + source + " into the guest: it is no regular file");
             }
             try (FileChannel file = FileChannel.open(source, StandardOpenOption.READ)) {
-                send(file, request(status), deadline);
+                send(file, request(status));
             }
         } catch (IOException e) {
             throw new HostSetupException("cannot copy " + source + " into the guest: " + e, e);
@@ -49,7 +52,7 @@ record FileCopy(AgentConnection connection, Path source, GuestPath target) {
         throw new IllegalStateException("a file without " + name); // asked for by name
     }
 
-    private void send(FileChannel file, CopyFileRequest.Builder request, Deadline deadline) throws IOException {
+    private void send(FileChannel file, CopyFileRequest.Builder request) throws IOException {
         long size = file.size();
         request.setFileSize(size);
         long offset = 0;
@@ -61,9 +64,9 @@ record FileCopy(AgentConnection connection, Path source, GuestPath target) {
                             + size + " bytes while it was read");
                 }
             }
-            var method = AgentServiceGrpc.getCopyFileMethod();
-            request.setOffset(offset).setData(ByteString.copyFrom(part.flip()));
-            var unused = connection.call(method, request.build(), Rpc.of(method, "to " + target), deadline);
+            sender.accept(request.setOffset(offset)
+                    .setData(ByteString.copyFrom(part.flip()))
+                    .build());
             offset += part.limit();
         } while (offset < size);
     }

@@ -9,6 +9,7 @@ import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.GuestRoute;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Signal;
@@ -16,7 +17,6 @@ import io.virtcontainers.VirtException;
 import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.CheckRequest;
 import io.virtcontainers.agent.kata.protocol.DestroySandboxRequest;
-import io.virtcontainers.agent.kata.protocol.GuestServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.HealthGrpc;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.ContainerRoot;
@@ -42,6 +42,7 @@ final class KataAgent implements Agent {
     private final AgentConnection connection;
     private final ContainerCalls containers;
     private final NetworkCalls network;
+    private final ContainerFiles files;
     private final MachineCalls machine;
     private final Executor callbacks;
     private final Consumer<KataAgent> onClose;
@@ -54,6 +55,7 @@ final class KataAgent implements Agent {
         this.connection = new AgentConnection(transport, KeepAlive.INTERVAL, halted, callbacks);
         this.containers = new ContainerCalls(connection);
         this.network = new NetworkCalls(connection);
+        this.files = new ContainerFiles(connection);
         this.machine = new MachineCalls(connection);
         this.callbacks = callbacks;
         this.onClose = onClose;
@@ -82,10 +84,8 @@ final class KataAgent implements Agent {
     }
 
     @Override
-    public void renameSandbox(String sandboxId, String hostname, Deadline deadline) {
-        var method = GuestServiceGrpc.getRenameSandboxMethod();
-        Rpc rpc = Rpc.of(method, "sandbox " + sandboxId);
-        var unused = connection.call(method, SandboxMessages.rename(sandboxId, hostname), rpc, deadline);
+    public void renewSandbox(String sandboxId, String hostname, Instant time, List<String> resumed, Deadline deadline) {
+        machine.renew(sandboxId, hostname, time, resumed, deadline);
     }
 
     @Override
@@ -208,7 +208,17 @@ final class KataAgent implements Agent {
 
     @Override
     public void copyFile(Path source, GuestPath target, Deadline deadline) {
-        new FileCopy(connection, source, target).run(deadline);
+        files.send(source, target, deadline);
+    }
+
+    @Override
+    public void copyIn(String containerId, Path source, GuestPath target, Deadline deadline) {
+        files.copyIn(containerId, source, target, deadline);
+    }
+
+    @Override
+    public void copyOut(String containerId, GuestPath source, Path target, MemorySize max, Deadline deadline) {
+        files.copyOut(containerId, source, target, max, deadline);
     }
 
     @Override

@@ -5,8 +5,10 @@ import com.google.protobuf.ByteString;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.agent.kata.protocol.AgentServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.GuestDetailsRequest;
+import io.virtcontainers.agent.kata.protocol.GuestServiceGrpc;
 import io.virtcontainers.agent.kata.protocol.MemHotplugByProbeRequest;
 import io.virtcontainers.agent.kata.protocol.OnlineCPUMemRequest;
+import io.virtcontainers.agent.kata.protocol.RenewSandboxRequest;
 import io.virtcontainers.agent.kata.protocol.ReseedRandomDevRequest;
 import io.virtcontainers.agent.kata.protocol.SetGuestDateTimeRequest;
 import io.virtcontainers.agent.kata.protocol.StartTracingRequest;
@@ -31,10 +33,34 @@ record MachineCalls(AgentConnection connection) {
         return SandboxMessages.read(connection.call(method, request, Rpc.of(method, ""), deadline));
     }
 
-    void setTime(Instant time, Deadline deadline) {
+    void renew(String sandboxId, String hostname, Instant time, List<String> resumed, Deadline deadline) {
+        requireSince1970(time);
+        var method = GuestServiceGrpc.getRenewSandboxMethod();
+        var request = RenewSandboxRequest.newBuilder()
+                .setSandboxId(sandboxId)
+                .setHostname(SandboxMessages.shortened(hostname))
+                .setRandom(seed())
+                .setSec(time.getEpochSecond())
+                .setUsec(time.getNano() / 1000)
+                .addAllResumedContainers(resumed)
+                .build();
+        var unused = connection.call(method, request, Rpc.of(method, "sandbox " + sandboxId), deadline);
+    }
+
+    private static void requireSince1970(Instant time) {
         if (time.isBefore(Instant.EPOCH)) {
             throw new InvalidConfigException("time", time.toString(), "must not be before 1970");
         }
+    }
+
+    private static ByteString seed() {
+        byte[] seed = new byte[SEED_BYTES];
+        RANDOM.nextBytes(seed);
+        return ByteString.copyFrom(seed);
+    }
+
+    void setTime(Instant time, Deadline deadline) {
+        requireSince1970(time);
         var method = AgentServiceGrpc.getSetGuestDateTimeMethod();
         var request = SetGuestDateTimeRequest.newBuilder()
                 .setSec(time.getEpochSecond())
@@ -44,12 +70,8 @@ record MachineCalls(AgentConnection connection) {
     }
 
     void reseedRandom(Deadline deadline) {
-        byte[] seed = new byte[SEED_BYTES];
-        RANDOM.nextBytes(seed);
         var method = AgentServiceGrpc.getReseedRandomDevMethod();
-        var request = ReseedRandomDevRequest.newBuilder()
-                .setData(ByteString.copyFrom(seed))
-                .build();
+        var request = ReseedRandomDevRequest.newBuilder().setData(seed()).build();
         var unused = connection.call(method, request, Rpc.of(method, ""), deadline);
     }
 

@@ -8,7 +8,6 @@ import io.virtcontainers.agent.kata.protocol.Device;
 import io.virtcontainers.agent.kata.protocol.GuestDetailsResponse;
 import io.virtcontainers.agent.kata.protocol.KernelModule;
 import io.virtcontainers.agent.kata.protocol.Mount;
-import io.virtcontainers.agent.kata.protocol.RenameSandboxRequest;
 import io.virtcontainers.agent.kata.protocol.Storage;
 import io.virtcontainers.spi.GuestDetails;
 import io.virtcontainers.spi.GuestDevice;
@@ -28,15 +27,8 @@ final class SandboxMessages {
 
     private SandboxMessages() {}
 
-    private static String shortened(String hostname) {
+    static String shortened(String hostname) {
         return hostname.substring(0, Math.min(hostname.length(), LONGEST_HOSTNAME));
-    }
-
-    static RenameSandboxRequest rename(String sandboxId, String hostname) {
-        return RenameSandboxRequest.newBuilder()
-                .setSandboxId(sandboxId)
-                .setHostname(shortened(hostname))
-                .build();
     }
 
     static CreateSandboxRequest write(GuestSandbox sandbox) {

@@ -19,6 +19,7 @@ import io.virtcontainers.spi.VmEvent;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -220,6 +221,14 @@ final class QemuMachine implements VirtualMachine {
     @Override
     public MachineSize size(Deadline deadline) {
         return link.call(deadline, qmp -> new Resizing(qmp, deadline).size());
+    }
+
+    @Override
+    public List<Long> processorThreads(Deadline deadline) {
+        List<Long> threads = new ArrayList<>();
+        link.call(deadline, qmp -> qmp.execute("query-cpus-fast", Map.of(), deadline))
+                .forEach(processor -> threads.add(processor.path("thread-id").asLong()));
+        return threads;
     }
 
     @Override

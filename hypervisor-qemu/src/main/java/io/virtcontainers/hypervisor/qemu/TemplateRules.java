@@ -53,6 +53,7 @@ final class TemplateRules {
                         || memory.preallocate()
                         || memory.locked()
                         || memory.virtioMem()
+                        || memory.virtioMem()
                         || memory.balloon()
                         || memory.fileDirectory().isPresent(),
                 "memory that is not plain");

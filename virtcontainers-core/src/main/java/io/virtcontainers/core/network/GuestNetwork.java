@@ -7,6 +7,7 @@ import io.virtcontainers.GuestRoute;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.NetworkCard;
+import io.virtcontainers.spi.VirtualMachine;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -45,6 +46,24 @@ public record GuestNetwork(
         for (GuestInterface wanted : interfaces) {
             GuestInterface unused = agent.updateInterface(wanted, deadline);
         }
+        configureRoutes(agent, deadline);
+    }
+
+    /** Whether the cards can be plugged into a machine that was started without them and in our namespace. */
+    public boolean isPluggable() {
+        return namespace.isEmpty() && cards.stream().allMatch(card -> card instanceof NetworkCard.User);
+    }
+
+    /** Plugs in the cards, and makes the guest's side of it. */
+    public void plugInto(VirtualMachine machine, Agent agent, Deadline deadline) {
+        for (int i = 0; i < cards.size(); i++) {
+            String pciPath = machine.addCard(cards.get(i), deadline);
+            GuestInterface unused = agent.updateInterface(interfaces.get(i), pciPath, deadline);
+        }
+        configureRoutes(agent, deadline);
+    }
+
+    private void configureRoutes(Agent agent, Deadline deadline) {
         if (!interfaces.isEmpty()) {
             List<GuestRoute> unused = agent.updateRoutes(routes, deadline);
         }

@@ -22,6 +22,8 @@ public record Held(Kind kind, String id) {
     public enum Kind {
         /** What was added to the network namespace that is meant by the id. */
         NETWORK,
+        /** The control group of the host whose path is the id. */
+        CGROUP,
         /** The hypervisor's process, with the files in the directory {@code vm}. Its end is also the end of all below. */
         VM,
         /** A device plugged into the virtual machine. */
@@ -34,7 +36,7 @@ public record Held(Kind kind, String id) {
         /** Whether it is something of the host that does not end with the hypervisor's process. */
         public boolean outlivesTheMachine() {
             return switch (this) {
-                case NETWORK -> true;
+                case NETWORK, CGROUP -> true;
                 case VM, DEVICE, LINK, GUEST_CONTAINER -> false;
             };
         }
@@ -44,6 +46,10 @@ public record Held(Kind kind, String id) {
 
     public static Held network(String identity) {
         return new Held(Kind.NETWORK, identity);
+    }
+
+    public static Held cgroup(String path) {
+        return new Held(Kind.CGROUP, path);
     }
 
     public static Held device(String id) {

@@ -66,7 +66,8 @@ final class Json {
     @JsonSubTypes({
         @JsonSubTypes.Type(value = Mount.Bind.class, name = "bind"),
         @JsonSubTypes.Type(value = Mount.Shared.class, name = "shared"),
-        @JsonSubTypes.Type(value = Mount.Tmpfs.class, name = "tmpfs")
+        @JsonSubTypes.Type(value = Mount.Tmpfs.class, name = "tmpfs"),
+        @JsonSubTypes.Type(value = Mount.Volume.class, name = "volume")
     })
     private interface MountType {}
 
