@@ -65,6 +65,9 @@ final class QemuHostChecks {
         checkDevice("dev/net/tun", "the guest can have no card of a network namespace");
         if (settings.sharedFs().type() == SharedFs.VIRTIO_FS) {
             found.add(HostCheck.ofFile("virtiofsd", () -> VirtioFsDaemon.program(settings.sharedFs())));
+            for (String tool : VirtioFsDaemon.TOOLS) {
+                found.add(HostCheck.ofFile(tool, () -> Programs.require(tool, VirtioFsDaemon.REMEDY)));
+            }
         }
         return List.copyOf(found);
     }

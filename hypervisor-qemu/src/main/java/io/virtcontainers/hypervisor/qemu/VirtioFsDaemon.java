@@ -32,7 +32,10 @@ final class VirtioFsDaemon {
     private static final Logger log = LoggerFactory.getLogger(VirtioFsDaemon.class);
     private static final List<String> DIRECTORIES =
             List.of("/usr/libexec", "/usr/lib/qemu", "/usr/libexec/qemu-kvm", "/usr/bin", "/usr/local/bin");
-    private static final String REMEDY = "it is of util-linux (\"apt install util-linux\")";
+    static final String REMEDY = "it is of util-linux (\"apt install util-linux mount\")";
+
+    /** The programs of the host that it takes besides virtiofsd. */
+    static final List<String> TOOLS = List.of("mount", "umount", "nsenter", "unshare");
 
     /** Where QEMU's virtiofsd keeps a lock for each socket, by its path with dots for slashes; it never deletes them. */
     private static final Path LOCKS = Path.of("/run/virtiofsd");

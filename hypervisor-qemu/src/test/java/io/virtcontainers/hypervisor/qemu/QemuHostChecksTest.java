@@ -118,7 +118,11 @@ class QemuHostChecksTest {
                         "vsock",
                         directory + "/dev/vhost-net",
                         directory + "/dev/net/tun",
-                        "virtiofsd");
+                        "virtiofsd",
+                        "mount",
+                        "umount",
+                        "nsenter",
+                        "unshare");
         assertThat(named(checks, "kvm").finding()).isEqualTo("a test guest has booted");
         assertThat(named(checks, "qemu").toString()).isEqualTo("ok       qemu: " + directory + "/qemu, version 8.2.1");
     }

@@ -70,6 +70,7 @@ final class ConfigurationRules {
         needsMachine(Options.ENABLE_IOMMU, all.get(Options.ENABLE_IOMMU), List.of("q35"));
         needsMachine(Options.PCIE_ROOT_PORT, all.get(Options.PCIE_ROOT_PORT) > 0, List.of("q35"));
         List<String> withPci = List.of("q35", "pc", "virt");
+        needsMachine(Options.ENABLE_VIRTIO_MEM, all.get(Options.ENABLE_VIRTIO_MEM), withPci);
         needsMachine(Options.PFLASHES, !all.get(Options.PFLASHES).isEmpty(), withPci);
         needsMachine(Options.DEFAULT_BRIDGES, all.get(Options.DEFAULT_BRIDGES) > 1, withPci);
         needsMachine(

@@ -24,8 +24,8 @@ public final class Options {
     static final String NETMON = "netmon";
     static final String RUNTIME = "runtime";
 
-    private static final String NO_VFIO = "devices of the host are not passed through";
-    private static final String NO_VHOST_USER = "vhost-user devices are not there";
+    private static final String NO_VFIO = "kata-runtime passes no devices of the host through";
+    private static final String NO_VHOST_USER = "kata-runtime gives containers no vhost-user devices";
     private static final String NO_PROXY = "there is no proxy: the runtime speaks to the agent itself";
     private static final String NO_NETMON =
             "there is no network monitor: the guest has the network that it starts with";
@@ -157,7 +157,6 @@ public final class Options {
             .annotation("hypervisor"));
     public static final ConfigOption<Boolean> ENABLE_VIRTIO_MEM = add(
             ConfigOption.of(QEMU, "enable_virtio_mem", TRUTH, false, "Plug memory by virtio-mem instead of modules.")
-                    .notYet("memory is plugged in modules")
                     .annotation("hypervisor"));
     public static final ConfigOption<Boolean> DISABLE_BLOCK_DEVICE_USE = add(ConfigOption.of(
                     QEMU,

@@ -146,6 +146,7 @@ final class SandboxSettings {
     private static GuestMemoryConfig guestMemory(Configuration configuration) {
         GuestMemoryConfig.Builder memory = GuestMemoryConfig.builder()
                 .slots(configuration.get(Options.MEMORY_SLOTS))
+                .virtioMem(configuration.get(Options.ENABLE_VIRTIO_MEM))
                 .hugepages(configuration.get(Options.ENABLE_HUGEPAGES))
                 .preallocate(configuration.get(Options.ENABLE_MEM_PREALLOC))
                 .locked(!configuration.get(Options.ENABLE_SWAP));

@@ -83,7 +83,7 @@ class AnnotationsTest {
         refused(all, HYPERVISOR + "machine_type", "vax", "must be q35, pc, microvm or virt");
         refused(all, HYPERVISOR + "nothing", "1", "there is no such annotation");
         refused(all, HYPERVISOR + "default_vcpus", "240", "is more than the host has: must be at most ");
-        refused(all, HYPERVISOR + "enable_virtio_mem", "true", "is not supported");
+        refused(all, HYPERVISOR + "disable_block_device_use", "true", "is not supported");
         refused(all, HYPERVISOR + "kernel", "/no/kernel", "there is no such file");
         refused(all, PREFIX + "agent.kernel_modules", "a;b", "is not supported");
         assertThatThrownBy(() -> all.withAnnotations(

@@ -168,8 +168,12 @@ class BadConfigurationsTest {
                         Q + "block_device_driver = \"nvdimm\"",
                         "block_device_driver = \"nvdimm\": is not supported: must be virtio-blk or virtio-scsi"),
                 mistake(
-                        Q + "enable_virtio_mem = true",
-                        "enable_virtio_mem = true: is not supported: memory is plugged in modules; remove the key, or set it to false"),
+                        Q + "disable_block_device_use = true",
+                        "disable_block_device_use = true: is not supported: root file systems are disks; remove the key,"
+                                + " or set it to false"),
+                mistake(
+                        Q + "machine_type = \"microvm\"\nenable_virtio_mem = true",
+                        ":3: [hypervisor.qemu] enable_virtio_mem = true: cannot be with machine_type = \"microvm\""),
                 mistake("[factory]\nvm_cache_number = 3", "vm_cache_number = 3: is not supported"),
                 mistake(
                         "[proxy.kata]\nenable_debug = true",

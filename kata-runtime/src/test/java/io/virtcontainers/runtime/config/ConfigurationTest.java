@@ -161,6 +161,7 @@ class ConfigurationTest {
                 default_bridges = 2
                 default_memory = 300
                 memory_slots = 4
+                enable_virtio_mem = true
                 shared_fs = "virtio-fs"
                 virtio_fs_daemon = "/bin/sh"
                 virtio_fs_extra_args = ["-d"]
@@ -206,7 +207,8 @@ class ConfigurationTest {
         assertThat(hypervisor.block()).isEqualTo(new BlockConfig(BlockDriver.VIRTIO_SCSI, false, true));
         var memory = hypervisor.memory();
         assertThat(memory.slots()).isEqualTo(4);
-        assertThat(memory.preallocate() && memory.locked()).isTrue();
+        assertThat(memory.preallocate() && memory.locked() && memory.virtioMem())
+                .isTrue();
         assertThat(memory.fileDirectory()).contains(Path.of("/dev/shm"));
         var share = hypervisor.sharedFs();
         assertThat(share.type()).isEqualTo(SharedFs.VIRTIO_FS);
