@@ -177,14 +177,17 @@ public final class Bundle {
     }
 
     /**
-     * The container of this bundle, whose bind mounts are the host's files, live ({@link Mount.Shared}).
+     * The container of this bundle, whose root directory and bind mounts are the host's files, live ({@link RootFs.Shared},
+     * {@link Mount.Shared}).
      *
      * @param id its id
      * @param guest from {@link #guestSpec}
      * @throws InvalidConfigException if the root file system is not there
      */
     public ContainerConfig liveContainerConfig(String id, GuestSpec guest) {
+        RootFs rootfs = rootfs();
         return containerConfig(id, guest, guest.toJsonWithoutHostMounts())
+                .rootfs(rootfs instanceof RootFs.Directory directory ? RootFs.shared(directory.path()) : rootfs)
                 .mounts(guest.hostMounts().stream().map(HostMount::toLiveMount).toArray(Mount[]::new))
                 .build();
     }
