@@ -9,7 +9,9 @@ export LC_ALL ?= C.UTF-8
 MVN := ./mvnw -B -ntp
 CACHE := $(or $(VIRTCONTAINERS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/virtcontainers)
 
-.PHONY: help demo test lab-test client-test setup build bench format clean
+PREFIX ?= /usr/local
+
+.PHONY: help demo test lab-test client-test setup build bench install uninstall deb deb-test format clean
 
 help:
 	@echo "make demo    boot a VM and run a container in it"
@@ -19,6 +21,8 @@ help:
 	@echo "make bench   the benchmarks; prints ratios"
 	@echo "make setup   what the others need: packages, guest kernel, guest agent (each does this by itself)"
 	@echo "make build   the jars, bin/vrun and bin/kata-runtime, without tests"
+	@echo "make install PREFIX=$(PREFIX)  kata-runtime, after make build; make uninstall removes it"
+	@echo "make deb     kata-runtime as a Debian package; make deb-test installs and runs it in a clean Debian"
 	@echo "make format  format all sources"
 	@echo "make clean   remove what was built here (the cache in $(CACHE) stays)"
 
@@ -53,6 +57,20 @@ build: setup
 	@echo "==> Java: all modules (1 to 2 minutes the first time, as Maven downloads what it needs)"
 	$(MVN) -q install -DskipTests
 	scripts/kata-runtime-archive
+
+# What is built, is not built again: so root can install what somebody else has built.
+install:
+	@scripts/kata-runtime-install "$(PREFIX)" "$(DESTDIR)"
+
+uninstall:
+	rm -rf "$(DESTDIR)$(PREFIX)/lib/kata-runtime"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/kata-runtime" "$(DESTDIR)$(PREFIX)/share/defaults/kata-containers/configuration.toml"
+
+deb: build
+	@scripts/kata-runtime-deb
+
+deb-test: deb
+	@exec scripts/kata-runtime-deb-test
 
 format:
 	$(MVN) -q spotless:apply

@@ -5,6 +5,7 @@ import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestProcess;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.Sandbox;
@@ -39,6 +40,7 @@ public final class Detached {
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler((e, line, parsed) -> {
                     System.err.println(e);
+                    HostLacks.printAfter(e, HypervisorConfig.defaults());
                     return 1;
                 });
         commandLine.getSubcommands().values().forEach(command -> command.setStopAtPositional(true));

@@ -2,6 +2,7 @@
 package io.virtcontainers.examples;
 
 import io.virtcontainers.CommandResult;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.VirtContainers;
 import io.virtcontainers.VirtException;
@@ -27,6 +28,7 @@ public final class Hello {
             System.out.println(result.timeline());
         } catch (VirtException e) {
             System.err.println(e);
+            HostLacks.printAfter(e, HypervisorConfig.defaults());
             System.exit(1);
         }
     }

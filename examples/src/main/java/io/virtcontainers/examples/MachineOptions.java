@@ -31,12 +31,16 @@ final class MachineOptions {
             description = "how long the machine may take to start (default: 60)")
     private @Nullable Long bootDeadline;
 
-    SandboxConfig.Builder applyTo(SandboxConfig.Builder sandbox) {
+    HypervisorConfig hypervisor() {
         HypervisorConfig.Builder config =
                 HypervisorConfig.builder().accelerator(accelerator).agentChannel(agentChannel);
         Optional.ofNullable(hypervisor).ifPresent(config::binary);
         Optional.ofNullable(kernel).ifPresent(config::kernel);
+        return config.build();
+    }
+
+    SandboxConfig.Builder applyTo(SandboxConfig.Builder sandbox) {
         Optional.ofNullable(bootDeadline).map(Duration::ofSeconds).ifPresent(sandbox::bootDeadline);
-        return sandbox.hypervisor(config.build());
+        return sandbox.hypervisor(hypervisor());
     }
 }

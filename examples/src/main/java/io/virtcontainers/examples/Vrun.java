@@ -101,6 +101,7 @@ public final class Vrun implements Callable<Integer> {
             if (!e.diagnostics().isEmpty()) {
                 System.err.println(e.diagnostics());
             }
+            HostLacks.printAfter(e, machine.hypervisor());
             return MACHINERY_FAILED;
         }
     }

@@ -3,10 +3,15 @@ package io.virtcontainers.runtime;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 
 /** The commands by their names. */
 final class Commands {
     static final String SUPERVISE = "supervise";
+
+    /** Those after which something is another way than before. */
+    static final Set<String> CHANGING =
+            Set.of("create", "run", "start", "exec", "kill", "delete", "pause", "resume", "update", SUPERVISE);
 
     private Commands() {}
 
@@ -28,6 +33,11 @@ final class Commands {
             case "update" -> UpdateCommand.run(options, words);
             case "events" -> EventsCommand.run(options, words);
             case "spec" -> SpecCommand.run(words);
+            case "kata-check", "check" -> CheckCommand.run(options, words);
+            case "kata-env", "env" -> EnvCommand.run(options, words);
+            case "kata-config" -> ConfigCommand.run(words);
+            case "kata-log-parser" -> LogParserCommand.run(words);
+            case GlobalOptions.SHOW_PATHS -> ConfigCommand.paths();
             case "version" -> Versions.print();
             case "help" -> Help.print();
             case SUPERVISE -> Supervisor.run(options, words);

@@ -61,7 +61,7 @@ final class CreateCommand {
     /** This process is the supervisor. */
     private static int inForeground(GlobalOptions options, CreateOptions create) throws IOException {
         try (Containers containers = Containers.open(options)) {
-            Container container = new Creation(containers, create.id(), create.bundle()).make();
+            Container container = new Creation(containers, create.id(), create.bundle(), options).make();
             boolean terminal = container.config().process().terminal().isPresent();
             Optional<Console> console = terminal ? Optional.of(Console.raw()) : Optional.empty();
             try {

@@ -4,7 +4,6 @@ package io.virtcontainers.runtime;
 import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.HostProcess;
-import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.Resources;
 import io.virtcontainers.Sandbox;
@@ -20,6 +19,11 @@ import io.virtcontainers.oci.HookRunner;
 import io.virtcontainers.oci.HostMount;
 import io.virtcontainers.oci.OciHooks;
 import io.virtcontainers.runtime.Registry.Entry;
+import io.virtcontainers.runtime.config.Configuration;
+import io.virtcontainers.runtime.config.ConfigurationFile;
+import io.virtcontainers.runtime.config.Options;
+import io.virtcontainers.runtime.log.Level;
+import io.virtcontainers.runtime.log.RuntimeLog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,18 +33,21 @@ import java.nio.file.Path;
  * failure leaves nothing.
  */
 final class Creation {
-    private static final MemorySize MEMORY = MemorySize.mib(512);
-
     private final Containers containers;
+    private final Configuration configuration;
     private final String id;
     private final Bundle bundle;
     private final Entry entry;
 
     /** Reads and checks the bundle; what is wrong with it is found here, before anything is made. */
-    Creation(Containers containers, String id, Path directory) {
+    Creation(Containers containers, String id, Path directory, GlobalOptions options) {
         this.containers = containers;
         this.id = Registry.checked(id);
         bundle = Bundle.load(directory);
+        this.configuration = ConfigurationFile.load(options.kataConfig()).withAnnotations(bundle.annotations());
+        if (configuration.get(Options.RUNTIME_DEBUG) || configuration.get(Options.ENABLE_DEBUG)) {
+            RuntimeLog.current().level(Level.DEBUG);
+        }
         entry = new Entry(
                 id,
                 bundle.containerType() == ContainerType.SANDBOX ? id : bundle.sandboxId(id),
@@ -104,30 +111,34 @@ final class Creation {
         }
     }
 
+    /** What the configuration says, and in addition what the container may use. */
     private SandboxConfig sandboxConfig() throws IOException {
         Resources limits = bundle.spec().linux().resources().toConfig();
-        return bundle.sandboxConfig(id)
+        SandboxConfig.Builder builder = configuration
+                .applyTo(bundle.sandboxConfig(id))
                 .detached(true)
-                .network(Networks.of(bundle.spec().linux()))
-                .vcpus(vcpus(limits))
-                .memory(MemorySize.ofBytes(MEMORY.bytes()
+                .network(Networks.of(bundle.spec().linux(), configuration.networkModel()));
+        SandboxConfig alone = builder.build();
+        int most = Math.max(
+                alone.vcpus(),
+                Math.min(
+                        Runtime.getRuntime().availableProcessors(),
+                        alone.hypervisor().machine().maxVcpus()));
+        return builder.vcpus((int) Math.min(alone.vcpus() + quota(limits), most))
+                .memory(MemorySize.ofBytes(alone.memory().bytes()
                         + limits.memoryLimit().map(MemorySize::bytes).orElse(0L)))
-                .hypervisor(HypervisorConfig.builder()
-                        .sharedFs(GlobalOptions.isRoot() ? SharedFs.VIRTIO_FS : SharedFs.NONE)
-                        .build())
                 .build();
     }
 
-    /** One, and those that the quota is worth. */
-    private static int vcpus(Resources limits) {
+    /** How many processors the quota is worth. */
+    private static long quota(Resources limits) {
         long quota = limits.cpuQuotaMicros().orElse(0);
         long period = limits.cpuPeriodMicros().orElse(0);
-        long wanted = quota > 0 && period > 0 ? 1 + (quota + period - 1) / period : 1;
-        return (int) Math.min(wanted, Math.max(1, Runtime.getRuntime().availableProcessors()));
+        return quota > 0 && period > 0 ? (quota + period - 1) / period : 0;
     }
 
     private ContainerConfig containerConfig(SandboxConfig sandbox) {
-        GuestSpec guest = bundle.guestSpec(/* seccomp= */ false);
+        GuestSpec guest = bundle.guestSpec(/* seccomp= */ !configuration.get(Options.DISABLE_GUEST_SECCOMP));
         if (sandbox.hypervisor().sharedFs().type() == SharedFs.VIRTIO_FS) {
             return bundle.liveContainerConfig(id, guest);
         }

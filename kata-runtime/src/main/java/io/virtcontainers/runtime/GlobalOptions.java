@@ -6,25 +6,35 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The options before the command.
  *
  * @param root where the containers of this call are kept: two roots do not know each other's
+ * @param kataConfig the configuration file; empty: one of the default places
  * @param log where errors are also written
  * @param json whether that is written as JSON
+ * @param debug whether everything is logged
  * @param command the command
  * @param arguments what follows it
  * @param words all before the command, to hand on
  */
 record GlobalOptions(
         Path root,
+        Optional<Path> kataConfig,
         Optional<Path> log,
         boolean json,
+        boolean debug,
         Optional<String> command,
         List<String> arguments,
         List<String> words) {
+    /** The command that the option of this name is. */
+    static final String SHOW_PATHS = "kata-show-default-config-paths";
+
+    private static final Set<String> PATHS = Set.of("kata-config", "log", "root");
+
     private static final List<Option> OPTIONS = List.of(
             Option.value("kata-config"),
             Option.value("log"),
@@ -34,7 +44,7 @@ record GlobalOptions(
             Option.flag("systemd-cgroup"),
             Option.value("cgroup-manager"), // crun's, as podman says it
             Option.flag("debug"),
-            Option.flag("kata-show-default-config-paths"),
+            Option.flag(SHOW_PATHS),
             Option.flag("version", "v"),
             Option.flag("help", "h"));
 
@@ -49,18 +59,36 @@ record GlobalOptions(
                 ? Optional.of("version")
                 : arguments.is("help")
                         ? Optional.of("help")
-                        : rest.isEmpty() ? Optional.empty() : Optional.of(rest.get(0));
+                        : arguments.is(SHOW_PATHS)
+                                ? Optional.of(SHOW_PATHS)
+                                : rest.isEmpty() ? Optional.empty() : Optional.of(rest.get(0));
         return new GlobalOptions(
                 arguments
                         .value("root")
                         .map(Path::of)
                         .orElseGet(GlobalOptions::defaultRoot)
                         .toAbsolutePath(),
+                arguments.value("kata-config").filter(file -> !file.isEmpty()).map(Path::of),
                 arguments.value("log").filter(log -> !log.isEmpty()).map(Path::of),
                 format.equals("json"),
+                arguments.is("debug"),
                 command,
                 rest.isEmpty() ? List.of() : rest.subList(1, rest.size()),
-                new ArrayList<>(words.subList(0, words.size() - rest.size())));
+                normalized(arguments));
+    }
+
+    /** For a process that has another directory as its own. */
+    private static List<String> normalized(Arguments arguments) {
+        List<String> words = new ArrayList<>();
+        for (Option option : OPTIONS) {
+            arguments
+                    .value(option.name())
+                    .map(value -> PATHS.contains(option.name()) && !value.isEmpty()
+                            ? Path.of(value).toAbsolutePath().toString()
+                            : value)
+                    .ifPresent(value -> words.add("--" + option.name() + '=' + value));
+        }
+        return words;
     }
 
     private static Path defaultRoot() {

@@ -9,6 +9,7 @@ final class Help {
             Runs OCI containers, each pod in a virtual machine of its own.
 
             Options:
+              --kata-config FILE     the configuration; kata-config prints one, with all options
               --root DIR             where the containers are kept (/run/kata-containers)
               --log FILE             where errors are also written
               --log-format FORMAT    of that file: text (default) or json
@@ -29,6 +30,11 @@ final class Help {
               update ID              change its limits: --resources FILE, --memory, --cpu-quota, --pids-limit ...
               events ID              what it uses: --stats for once, --interval 5s
               spec                   write a config.json to begin with: --bundle
+              kata-check             can this host run containers: --verbose, --strict
+              kata-env               what the runtime works with: --json
+              kata-config            print a configuration file with all options and their defaults
+              kata-log-parser FILE...
+                                     merge logs by time: --sandbox ID, --container ID, --format text|json, --check
               version                print the version""";
 
     private Help() {}

@@ -3,8 +3,11 @@ package io.virtcontainers.runtime;
 
 import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.VirtException;
+import io.virtcontainers.runtime.log.Level;
+import io.virtcontainers.runtime.log.RuntimeLog;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.List;
 
 /** The program. Exit codes: 0; 1 after an error, whose text is on stderr; of a workload that it runs, the workload's. */
@@ -28,15 +31,34 @@ public final class Main {
             System.err.println(e.getMessage());
             return FAILED;
         }
-        ErrorLog log = new ErrorLog(options);
         try {
+            openLog(options);
             return Commands.run(options);
         } catch (UsageException | VirtException | IOException | UncheckedIOException e) {
             String message = text(e);
-            log.write(message);
+            RuntimeLog.current().write(Level.ERROR, message);
             System.err.println(message);
             return FAILED;
         }
+    }
+
+    private static void openLog(GlobalOptions options) {
+        String command = options.command().orElse("help");
+        try {
+            RuntimeLog.open(options.log(), options.json(), command);
+        } catch (IOException e) {
+            // A log that cannot be written must not hide what the command says.
+            System.err.println(
+                    "cannot write the log " + options.log().map(Path::toString).orElse("") + ": " + e);
+            return;
+        }
+        if (options.debug()) {
+            RuntimeLog.current().level(Level.DEBUG);
+        }
+        // What changes something is told; of the others there are too many.
+        boolean changes = Commands.CHANGING.contains(command);
+        RuntimeLog.current()
+                .write(changes ? Level.INFO : Level.DEBUG, "begins: " + String.join(" ", options.arguments()));
     }
 
     /** What an error says in one text, with what is known about the machine. */

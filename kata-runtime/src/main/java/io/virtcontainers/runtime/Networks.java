@@ -3,11 +3,13 @@ package io.virtcontainers.runtime;
 
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.NetworkConfig;
+import io.virtcontainers.NetworkModel;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.oci.OciLinux;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /** The network that a configuration asks for. */
@@ -17,10 +19,14 @@ final class Networks {
     private Networks() {}
 
     /**
+     * @param model how it is wired; empty: not at all
      * @throws UnsupportedException if it asks for the host's network, which no virtual machine can be in
      * @throws InvalidConfigException if there is no such namespace
      */
-    static NetworkConfig of(OciLinux linux) throws IOException {
+    static NetworkConfig of(OciLinux linux, Optional<NetworkModel> model) throws IOException {
+        if (model.isEmpty()) {
+            return NetworkConfig.none();
+        }
         OciLinux.Namespace namespace =
                 linux.namespace("network").orElseThrow(() -> hostNetwork("there is no network namespace"));
         Optional<String> path = namespace.path().filter(text -> !text.isEmpty());
@@ -34,7 +40,7 @@ final class Networks {
         if (Files.getAttribute(file, "unix:ino").equals(Files.getAttribute(OWN, "unix:ino"))) {
             throw hostNetwork(file + " is that of the host");
         }
-        return NetworkConfig.namespace(file);
+        return new NetworkConfig.Namespace(file, model.get(), List.of());
     }
 
     private static UnsupportedException hostNetwork(String why) {

@@ -8,6 +8,7 @@ import io.virtcontainers.DamagedStateException;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.NotFoundException;
+import io.virtcontainers.runtime.log.RuntimeLog;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.StringWriter;
@@ -77,6 +78,7 @@ final class Registry {
 
     /** @throws AlreadyExistsException if there is a container of this id */
     void claim(Entry entry) throws IOException {
+        RuntimeLog.current().about(entry.id(), entry.sandbox());
         Files.createDirectories(
                 directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         Path target = file(entry.id());
@@ -154,7 +156,9 @@ final class Registry {
 
     /** @throws NotFoundException if there is none */
     Entry get(String id) throws IOException {
-        return find(id).orElseThrow(() -> notFound(id));
+        Entry entry = find(id).orElseThrow(() -> notFound(id));
+        RuntimeLog.current().about(entry.id(), entry.sandbox());
+        return entry;
     }
 
     static NotFoundException notFound(String id) {

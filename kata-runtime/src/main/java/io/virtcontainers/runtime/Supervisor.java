@@ -47,7 +47,7 @@ final class Supervisor {
 
     private int create(List<String> words) throws IOException {
         CreateOptions create = CreateOptions.parse("create", words);
-        Creation creation = new Creation(containers, create.id(), create.bundle());
+        Creation creation = new Creation(containers, create.id(), create.bundle(), options);
         Container container = creation.make();
         try (StateServer states = StateServer.start(
                 options.root(), () -> containers.state(creation.entry()).toJson())) {

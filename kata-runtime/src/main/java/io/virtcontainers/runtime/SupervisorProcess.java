@@ -132,7 +132,7 @@ final class SupervisorProcess {
         if (!ARCHIVE.isEmpty()) {
             line.add("-XX:SharedArchiveFile=" + ARCHIVE);
         }
-        for (String property : List.of("slf4j.internal.verbosity", "logback.configurationFile")) {
+        for (String property : List.of("slf4j.provider", "slf4j.internal.verbosity", "logback.configurationFile")) {
             @Nullable String value = System.getProperty(property);
             if (value != null) {
                 line.add("-D" + property + '=' + value);

@@ -11,12 +11,20 @@ final class Versions {
     private Versions() {}
 
     static int print() {
-        Package program = Versions.class.getPackage();
-        String version = Optional.ofNullable(program.getImplementationVersion()).orElse("development");
-        String commit = Optional.ofNullable(program.getSpecificationVersion()).orElse("unknown");
-        System.out.println("kata-runtime  : " + version);
-        System.out.println("   commit   : " + commit);
+        System.out.println("kata-runtime  : " + semantic());
+        System.out.println("   commit   : " + commit());
         System.out.println("   OCI specs: " + OCI);
         return 0;
+    }
+
+    /** Of this program: {@code 0.1.0-SNAPSHOT}. */
+    static String semantic() {
+        return Optional.ofNullable(Versions.class.getPackage().getImplementationVersion())
+                .orElse("development");
+    }
+
+    static String commit() {
+        return Optional.ofNullable(Versions.class.getPackage().getSpecificationVersion())
+                .orElse("unknown");
     }
 }

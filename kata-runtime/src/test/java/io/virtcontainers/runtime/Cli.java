@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.runtime;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -76,7 +77,8 @@ final class Cli implements AutoCloseable {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
-                "-Dlogback.configurationFile=" + System.getProperty("logback.configurationFile", ""),
+                "-Dslf4j.provider=io.virtcontainers.runtime.log.KataLoggerProvider",
+                "-Dslf4j.internal.verbosity=ERROR",
                 "-cp",
                 System.getProperty("java.class.path"),
                 Main.class.getName(),
@@ -144,10 +146,18 @@ final class Cli implements AutoCloseable {
     /** The processes of the host that belong to this root. */
     List<String> processes() {
         return ProcessHandle.allProcesses()
-                .map(ProcessHandle::info)
-                .flatMap(info -> info.commandLine().stream())
+                .map(process -> commandLine(process.pid()))
                 .filter(line -> line.contains(root.toString()))
                 .toList();
+    }
+
+    /** Whole: Java's own cuts off what is longer than a page, as a class path can be. */
+    private static String commandLine(long pid) {
+        try {
+            return Files.readString(Path.of("/proc/" + pid + "/cmdline"), ISO_8859_1);
+        } catch (IOException e) {
+            return ""; // it has ended
+        }
     }
 
     /** Files of containers and sandboxes, and sockets. */

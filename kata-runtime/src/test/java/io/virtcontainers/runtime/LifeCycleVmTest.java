@@ -174,7 +174,8 @@ class LifeCycleVmTest {
         Path log = directory.resolve("log.json");
         cli.run("--log", log.toString(), "--log-format", "json", "create", "--bundle", "/nowhere", "c")
                 .fails("/nowhere/config.json");
-        assertThat(Cli.JSON.readTree(Files.readString(log)).get("level").textValue())
+        List<String> lines = Files.readAllLines(log);
+        assertThat(Cli.JSON.readTree(lines.get(lines.size() - 1)).get("level").textValue())
                 .isEqualTo("error");
         cli.run("bogus").fails("Invalid command \"bogus\"");
         assertThat(Files.exists(cli.root)).isFalse();

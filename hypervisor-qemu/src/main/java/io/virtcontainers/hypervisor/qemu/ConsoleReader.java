@@ -17,14 +17,17 @@ final class ConsoleReader extends SimpleChannelInboundHandler<ByteBuf> {
 
     private final TailBuffer tail;
 
-    private ConsoleReader(TailBuffer tail) {
+    private final ConsoleLog log;
+
+    private ConsoleReader(TailBuffer tail, ConsoleLog log) {
         this.tail = tail;
+        this.log = log;
     }
 
     /** Takes over a new connection; on the event loop. */
-    static void attach(Channel channel, TailBuffer tail) {
+    static void attach(Channel channel, TailBuffer tail, ConsoleLog log) {
         channel.config().setAutoRead(false);
-        channel.pipeline().addLast(new ConsoleReader(tail));
+        channel.pipeline().addLast(new ConsoleReader(tail, log));
     }
 
     @Override
@@ -34,6 +37,7 @@ final class ConsoleReader extends SimpleChannelInboundHandler<ByteBuf> {
 
     @Override
     protected void channelRead0(ChannelHandlerContext context, ByteBuf bytes) {
+        log.append(bytes);
         tail.append(bytes);
     }
 

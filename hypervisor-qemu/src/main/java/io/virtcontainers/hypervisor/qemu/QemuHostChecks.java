@@ -28,7 +28,8 @@ import java.util.regex.Pattern;
  */
 final class QemuHostChecks {
     private static final Pattern FLAGS = Pattern.compile("(?m)^flags\\s*:(.*)$");
-    private static final Pattern DEVICE = Pattern.compile("name \"([^\"]+)\"");
+    /** In what QEMU tells of a device that it has: {@code virtserialport options:}, or that there are none. */
+    private static final String OPTIONS = "options";
 
     private final Path root;
     private final QemuInstallations installations;
@@ -105,7 +106,7 @@ final class QemuHostChecks {
         if (settings.accelerator() != Accelerator.TCG) {
             wanted.add(0, "kvm");
             if (model.isX86()) {
-                wanted.add(1, hasFlag("svm") ? "kvm_amd" : "kvm_intel");
+                wanted.add(1, isAmd() ? "kvm_amd" : "kvm_intel");
             }
         }
         List<String> lacking = wanted.stream()
@@ -120,10 +121,9 @@ final class QemuHostChecks {
                                         + String.join(" ", lacking) + "\"), unless the kernel has them built in"));
     }
 
-    private boolean hasFlag(String flag) {
+    private boolean isAmd() {
         try {
-            Matcher line = FLAGS.matcher(Files.readString(root.resolve("proc/cpuinfo")));
-            return line.find() && (line.group(1) + " ").contains(" " + flag + " ");
+            return Files.readString(root.resolve("proc/cpuinfo")).contains("AuthenticAMD");
         } catch (IOException e) {
             return false;
         }
@@ -145,11 +145,11 @@ final class QemuHostChecks {
         if (settings.machine().entropySource().isPresent()) {
             wanted.add(model.virtio("virtio-rng"));
         }
-        Set<String> lacking = new TreeSet<>(wanted);
-        Matcher device = DEVICE.matcher(installations.run(qemu.binary(), List.of("-device", "help"), deadline));
-        while (device.find()) {
-            lacking.remove(device.group(1));
-        }
+        List<String> lacking = wanted.stream()
+                .filter(device -> !installations
+                        .run(qemu.binary(), List.of("-device", device + ",help"), deadline)
+                        .contains(OPTIONS))
+                .toList();
         found.add(
                 lacking.isEmpty()
                         ? HostCheck.ok("qemu devices", String.join(", ", wanted))

@@ -47,7 +47,7 @@ final class QemuLaunch {
             SandboxFiles files,
             Deadline deadline) {
         log.debug("qemu starts sandbox={} command={}", config.sandboxId(), commandLine);
-        Sockets sockets = new Sockets(files, loop, deadline);
+        Sockets sockets = new Sockets(config.sandboxId(), files, loop, deadline);
         Optional<VirtioFsDaemon> daemon = Optional.empty();
         try {
             runAs.ifPresent(other -> other.handOver(files));

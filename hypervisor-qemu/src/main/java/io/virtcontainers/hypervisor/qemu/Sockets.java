@@ -17,12 +17,13 @@ final class Sockets implements Link {
     private final UnixListener consoleListener;
 
     /** Listens on both. If this throws, neither does. */
-    Sockets(SandboxFiles files, EventLoop loop, Deadline deadline) {
+    Sockets(String sandboxId, SandboxFiles files, EventLoop loop, Deadline deadline) {
+        ConsoleLog log = new ConsoleLog(sandboxId);
         this.qmp = new QmpClient(loop, events);
         this.qmpListener = UnixListener.bind(loop, files.qmpSocket(), qmp::attach, deadline);
         try {
             this.consoleListener = UnixListener.bind(
-                    loop, files.consoleSocket(), channel -> ConsoleReader.attach(channel, console), deadline);
+                    loop, files.consoleSocket(), channel -> ConsoleReader.attach(channel, console, log), deadline);
         } catch (RuntimeException e) {
             qmpListener.close();
             throw e;

@@ -49,7 +49,7 @@ final class TailBuffer {
         return written > ring.length && firstLineEnd >= 0 ? text.substring(firstLineEnd + 1) : text;
     }
 
-    private static String printable(String text) {
+    static String printable(String text) {
         StringBuilder safe = new StringBuilder(text.length());
         text.codePoints()
                 .filter(c -> c != '\r')

@@ -44,15 +44,20 @@ class QemuHostChecksTest {
     private Path qemu(String devices, int exitOfProbe) throws IOException {
         Path file = Files.writeString(
                 directory.resolve("qemu"),
-                "#!/bin/sh\ncase \"$*\" in\n*-version*) echo 'QEMU emulator version 8.2.1';;\n'-L help') echo "
-                        + directory + ";;\n'-device help') for d in " + devices
-                        + "; do echo \"name \\\"$d\\\", bus x\"; done;;\n*) exit " + exitOfProbe + ";;\nesac\n");
+                "#!/bin/sh\nDEVICES=' " + devices
+                        + " '\ncase \"$*\" in\n*-version*) echo 'QEMU emulator version 8.2.1';;\n'-L help') echo "
+                        + directory
+                        + ";;\n'-device '*,help) d=${2%,help}\ncase \"$DEVICES\" in *\" $d \"*) echo \"$d options:\";; *) echo \"Device '$d' not found\";; esac"
+                        + ";;\n*) exit " + exitOfProbe + ";;\nesac\n");
         return Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwx------"));
     }
 
     private void host(String flags, String... modules) throws IOException {
         Files.createDirectories(directory.resolve("proc"));
-        Files.writeString(directory.resolve("proc/cpuinfo"), "vendor_id\t: X\nflags\t\t: " + flags + "\nbugs\t: x\n");
+        Files.writeString(
+                directory.resolve("proc/cpuinfo"),
+                "vendor_id\t: " + (flags.contains("svm") ? "AuthenticAMD" : "X") + "\nflags\t\t: " + flags
+                        + "\nbugs\t: x\n");
         for (String module : modules) {
             Files.createDirectories(directory.resolve("sys/module").resolve(module));
         }

@@ -69,9 +69,11 @@ public final class ConfigurationFile {
      */
     public static Configuration parse(Path file, String text) {
         Map<String, ConfigOption<?>> known = new LinkedHashMap<>();
-        Options.all().stream()
-                .filter(ConfigOption::isInFile)
-                .forEach(option -> known.put(option.table() + '.' + option.key(), option));
+        for (ConfigOption<?> option : Options.all()) {
+            if (option.isInFile()) {
+                known.put(option.table() + '.' + option.key(), option);
+            }
+        }
         Map<ConfigOption<?>, Configuration.Setting> settings = new LinkedHashMap<>();
         List<TomlEntry> entries;
         try {
