@@ -54,16 +54,17 @@ public final class FilesBenchmark {
             make("mke2fs", "-q", "-t", "ext4", "-d", args[0], disk.toString(), (3L * mib + 64) + "M");
             HypervisorConfig settings =
                     HypervisorConfig.builder().sharedFs(SharedFs.VIRTIO_FS).build();
-            try (Sandbox sandbox = vc.run(
-                    SandboxConfig.builder("files").hypervisor(settings).build())) {
+            try (Sandbox sandbox =
+                    vc.run(SandboxConfig.builder("files").hypervisor(settings).build())) {
                 Container container = sandbox.createContainer(ContainerConfig.builder("c")
                         .rootfs(RootFs.disk(disk, "ext4"))
                         .command("sleep", "1000000")
                         .mounts(
                                 new Mount.Shared(data, GuestPath.of("/live"), false),
                                 new Mount.Bind(data, GuestPath.of("/copy"), true))
-                        .spec("{\"ociVersion\": \"1.0.2\", \"mounts\": [{\"destination\": \"/proc\", \"type\": \"proc\","
-                                + " \"source\": \"proc\"}], \"linux\": {\"namespaces\": [{\"type\": \"mount\"}]}}")
+                        .spec(
+                                "{\"ociVersion\": \"1.0.2\", \"mounts\": [{\"destination\": \"/proc\", \"type\": \"proc\","
+                                        + " \"source\": \"proc\"}], \"linux\": {\"namespaces\": [{\"type\": \"mount\"}]}}")
                         .build());
                 container.start();
                 new FilesBenchmark(container, mib).run(rounds);
@@ -137,8 +138,8 @@ public final class FilesBenchmark {
                 .build());
         String text = new String(process.stdout().readAllBytes(), StandardCharsets.US_ASCII).strip();
         if (process.waitFor(Duration.ofMinutes(5)).code() != 0) {
-            throw new IllegalStateException(command + " failed: "
-                    + new String(process.stderr().readAllBytes(), StandardCharsets.US_ASCII));
+            throw new IllegalStateException(
+                    command + " failed: " + new String(process.stderr().readAllBytes(), StandardCharsets.US_ASCII));
         }
         String[] times = text.split(" ", 2);
         return Math.max(0.01, Double.parseDouble(times[1]) - Double.parseDouble(times[0]));

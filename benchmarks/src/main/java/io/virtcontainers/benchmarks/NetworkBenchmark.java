@@ -39,12 +39,11 @@ public final class NetworkBenchmark {
                 "network",
                 mib + " MiB by TCP from one container to the host, over either card in turn, from the first byte to the"
                         + " last. No code of the library is in these paths.");
-        NetworkConfig network =
-                new NetworkConfig.Veth(List.of("10.114.0.2/24"), List.of("10.114.0.1/24"), List.of());
+        NetworkConfig network = new NetworkConfig.Veth(List.of("10.114.0.2/24"), List.of("10.114.0.1/24"), List.of());
         try (VirtContainers vc = VirtContainers.open();
                 ServerSocket server = new ServerSocket(0);
-                Sandbox sandbox = vc.run(
-                        SandboxConfig.builder("network").network(network).build())) {
+                Sandbox sandbox =
+                        vc.run(SandboxConfig.builder("network").network(network).build())) {
             server.setSoTimeout(PATIENCE_MILLIS);
             String unused = sandbox.addDevice(new Device.UserNetwork("user", List.of()));
             Container container = sandbox.createContainer(ContainerConfig.builder("c")

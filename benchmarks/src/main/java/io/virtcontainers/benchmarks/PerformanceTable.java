@@ -17,7 +17,8 @@ import java.util.List;
 public final class PerformanceTable {
     private static final String BEGIN = "<!-- figures: written by bin/bench -->";
     private static final String END = "<!-- end of figures -->";
-    private static final List<String> ORDER = List.of("boot", "clone", "snapshot", "agent", "files", "network", "scale");
+    private static final List<String> ORDER =
+            List.of("boot", "clone", "snapshot", "agent", "files", "network", "scale");
 
     private PerformanceTable() {}
 
