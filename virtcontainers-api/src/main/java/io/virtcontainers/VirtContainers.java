@@ -88,7 +88,7 @@ public interface VirtContainers extends AutoCloseable {
      * @param ready how many shall be ready, 0 or more
      * @param most how many may be alive at once, leased ones included: the budget of processors and memory, {@code ready} or
      *     more, at least 1
-     * @throws InvalidConfigException if a number is out of range, or the sandbox is detached
+     * @throws InvalidConfigException if a number is out of range, or the sandbox is detached or in a control group
      */
     SandboxPool pool(SandboxConfig config, int ready, int most);
 

@@ -243,6 +243,7 @@ public final class ScaleBenchmark {
                 TimeUnit.MILLISECONDS.sleep(1); // Java's own way to wait looks three times a second
             }
             times.add(millisSince(start));
+            victim.waitFor(); // its locks go with its last thread, which may be after the machines
             try (VirtContainers vc = open(state);
                     Stream<Path> files = Files.list(state.resolve("sandboxes"))) {
                 left += files.count() + vc.list().size();

@@ -288,6 +288,12 @@ public final class Engine implements VirtContainers {
         if (config.detached()) {
             throw new InvalidConfigException("pool", config.id(), "its sandboxes cannot be detached: they end with it");
         }
+        if (config.cgroup().isPresent()) {
+            throw new InvalidConfigException(
+                    "pool",
+                    config.cgroup().get().path(),
+                    "is a control group, which each sandbox must have for itself");
+        }
         synchronized (sandboxes) {
             requireOpen();
             WarmPool pool = new WarmPool(

@@ -58,6 +58,9 @@ final class SnapshotMaking {
         refuse(
                 !config.network().equals(NetworkConfig.none()),
                 "it has a network, and its clones would have the same addresses: create it with NetworkConfig.none()");
+        refuse(
+                config.cgroup().isPresent(),
+                "it is in a control group of the host, which its clones cannot have too: create it without");
         if (!record.pending().isEmpty()) {
             throw new SandboxBusyException(
                     "cannot save sandbox " + sandbox.id() + ": its guest has not finished " + record.pending(),

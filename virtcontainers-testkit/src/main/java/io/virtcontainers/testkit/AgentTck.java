@@ -425,6 +425,19 @@ public abstract class AgentTck {
     }
 
     @Test
+    void aRenewedSandboxLetsItsPausedContainersRunOn() throws Exception {
+        String id = running("cat");
+        GuestProcess cat = init(id);
+        agent.pauseContainer(id, soon());
+        write(cat, "a\n");
+        agent.renewSandbox("another", "another-host", Instant.now(), List.of(id), soon());
+        assertThat(readLine(cat, 2)).succeedsWithin(SOON).isEqualTo("a\n");
+        assertThatThrownBy(() ->
+                        agent.renewSandbox("another", "another-host", Instant.EPOCH.minusSeconds(1), List.of(), soon()))
+                .isInstanceOf(InvalidConfigException.class);
+    }
+
+    @Test
     void aPausedContainerCanBeRemoved() {
         String id = running("sleep", "1000");
         agent.pauseContainer(id, soon());

@@ -108,14 +108,27 @@ final class Migration {
             execute(link, "migrate", Map.of("uri", "unix:" + socket), deadline);
             await(link, "query-migrate", List.of("completed"), "the copying of the machine", deadline);
         } catch (RuntimeException e) {
-            try {
-                execute(link, "migrate_cancel", Map.of(), Deadline.after(CANCEL));
-            } catch (RuntimeException further) {
-                e.addSuppressed(further);
-            }
+            runOn(link, e);
             throw e;
+        }
+        execute(link, "cont", Map.of(), Deadline.after(CANCEL));
+    }
+
+    /** After a failure; an interrupt, which may be that failure, does not prevent it. */
+    private static void runOn(Link link, RuntimeException failure) {
+        boolean interrupted = Thread.interrupted();
+        try {
+            for (String command : List.of("migrate_cancel", "cont")) {
+                try {
+                    execute(link, command, Map.of(), Deadline.after(CANCEL));
+                } catch (RuntimeException further) {
+                    failure.addSuppressed(further);
+                }
+            }
         } finally {
-            execute(link, "cont", Map.of(), Deadline.after(CANCEL));
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
