@@ -8,7 +8,6 @@ import io.virtcontainers.AgentChannel;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.IllegalTransitionException;
 import io.virtcontainers.InvalidConfigException;
-import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.Snapshot;
@@ -56,8 +55,7 @@ class SnapshotRefusalTest {
     }
 
     @Test
-    void networksAndVsockAndHypervisorsWithoutSnapshots() {
-        isRefused(SandboxConfig.builder("network").network(NetworkConfig.user()).build(), "it has a network");
+    void vsockAndHypervisorsWithoutSnapshots() {
         isRefused(
                 SandboxConfig.builder("vsock")
                         .hypervisor(HypervisorConfig.builder()
