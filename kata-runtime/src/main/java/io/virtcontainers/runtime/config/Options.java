@@ -348,7 +348,7 @@ public final class Options {
             TRUTH,
             false,
             "Start machines as clones of one that was booted once. What cannot be cloned boots: with shared_fs ="
-                    + " \"virtio-fs\", with a network card, with an image."));
+                    + " \"virtio-fs\", in a network namespace, with an image."));
     public static final ConfigOption<Optional<Path>> TEMPLATE_PATH = add(ConfigOption.of(
                     FACTORY,
                     "template_path",
