@@ -8,11 +8,13 @@ import io.virtcontainers.Capabilities;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestPath;
 import io.virtcontainers.GuestRoot;
+import io.virtcontainers.HostCgroup;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.MachineType;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.Mount;
 import io.virtcontainers.NetworkConfig;
+import io.virtcontainers.Resources;
 import io.virtcontainers.Rlimit;
 import io.virtcontainers.RootFs;
 import io.virtcontainers.SharedFs;
@@ -46,6 +48,10 @@ final class Samples {
                     NetworkConfig.class,
                     NetworkConfig.user(new NetworkConfig.PortForward("127.0.0.1", 8080, 80, true))),
             Map.entry(Mount.class, new Mount.Bind(Path.of("src"), GuestPath.of("/dst"), true)),
+            Map.entry(
+                    HostCgroup.class,
+                    new HostCgroup(
+                            "/kata/demo", true, Resources.builder().pidsLimit(7).build())),
             Map.entry(Path.class, Path.of("some/where")),
             Map.entry(GuestPath.class, GuestPath.of("/in/side")),
             Map.entry(MemorySize.class, MemorySize.mib(123)),
