@@ -35,6 +35,9 @@ final class Commands {
             case "spec" -> SpecCommand.run(words);
             case "kata-check", "check" -> CheckCommand.run(options, words);
             case "kata-env", "env" -> EnvCommand.run(options, words);
+            case "kata-network" -> NetworkCommand.run(options, words);
+            case "kata-overhead" -> OverheadCommand.run(options, words);
+            case "factory" -> FactoryCommand.run(options, words);
             case "kata-config" -> ConfigCommand.run(words);
             case "kata-log-parser" -> LogParserCommand.run(words);
             case GlobalOptions.SHOW_PATHS -> ConfigCommand.paths();

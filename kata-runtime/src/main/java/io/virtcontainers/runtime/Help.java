@@ -32,6 +32,10 @@ final class Help {
               spec                   write a config.json to begin with: --bundle
               kata-check             can this host run containers: --verbose, --strict
               kata-env               what the runtime works with: --json
+              kata-network ACTION ID the guest's network: list-ifaces, list-routes; add-iface, del-iface, update-routes
+                                     with a file of JSON, or -
+              kata-overhead ID...    what a sandbox costs the host beyond its containers, as JSON
+              factory ACTION         the template of machines, with enable_template: init, status, destroy
               kata-config            print a configuration file with all options and their defaults
               kata-log-parser FILE...
                                      merge logs by time: --sandbox ID, --container ID, --format text|json, --check

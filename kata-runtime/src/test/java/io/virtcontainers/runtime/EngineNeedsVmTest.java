@@ -191,7 +191,7 @@ class EngineNeedsVmTest {
         }
     }
 
-    private static void network(ObjectNode json, String path) {
+    static void network(ObjectNode json, String path) {
         json.at("/linux/namespaces").forEach(namespace -> {
             if (namespace.get("type").textValue().equals("network")) {
                 ((ObjectNode) namespace).put("path", path);
@@ -199,7 +199,7 @@ class EngineNeedsVmTest {
         });
     }
 
-    private static void ip(String... words) throws Exception {
+    static void ip(String... words) throws Exception {
         List<String> line = new ArrayList<>(List.of("ip"));
         line.addAll(List.of(words));
         Process process = new ProcessBuilder(line).inheritIO().start();
