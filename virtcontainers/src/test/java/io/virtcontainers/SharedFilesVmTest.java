@@ -247,4 +247,29 @@ class SharedFilesVmTest {
         container.delete();
         assertThat(shell(container("d"), "echo alive")).isEqualTo("alive");
     }
+
+    /** Memory that was plugged in is shared with virtiofsd as the rest is. */
+    @Test
+    void filesGoThroughMemoryThatWasPluggedIn() throws IOException {
+        sandbox.close();
+        sandbox = fixture.vc.run(SandboxConfig.builder("live")
+                .memory(MemorySize.mib(256))
+                .hypervisor(HypervisorConfig.builder()
+                        .sharedFs(SharedFs.VIRTIO_FS)
+                        .memory(GuestMemoryConfig.builder()
+                                .max(MemorySize.mib(1024))
+                                .build())
+                        .build())
+                .build());
+        sandbox.resize(1, MemorySize.mib(1024));
+        byte[] bytes = new byte[600 << 20]; // more than there was at the start
+        for (int i = 0; i < bytes.length; i += 4096) {
+            bytes[i] = (byte) (i >> 12);
+        }
+        Files.write(data.resolve("large"), bytes);
+        Container container = container("c", new Mount.Shared(data, GuestPath.of("/data"), false));
+        assertThat(shell(container, "cp /data/large /data/copy && cmp /data/large /data/copy && echo same"))
+                .isEqualTo("same");
+        assertThat(Files.mismatch(data.resolve("large"), data.resolve("copy"))).isEqualTo(-1);
+    }
 }

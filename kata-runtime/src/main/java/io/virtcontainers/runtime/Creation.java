@@ -4,8 +4,6 @@ package io.virtcontainers.runtime;
 import io.virtcontainers.Container;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.HostProcess;
-import io.virtcontainers.MemorySize;
-import io.virtcontainers.Resources;
 import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SharedFs;
@@ -111,30 +109,13 @@ final class Creation {
         }
     }
 
-    /** What the configuration says, and in addition what the container may use. */
+    /** What the configuration says: the library adds what the containers may use, up to what the machine can have. */
     private SandboxConfig sandboxConfig() throws IOException {
-        Resources limits = bundle.spec().linux().resources().toConfig();
-        SandboxConfig.Builder builder = configuration
+        return configuration
                 .applyTo(bundle.sandboxConfig(id))
                 .detached(true)
-                .network(Networks.of(bundle.spec().linux(), configuration.networkModel()));
-        SandboxConfig alone = builder.build();
-        int most = Math.max(
-                alone.vcpus(),
-                Math.min(
-                        Runtime.getRuntime().availableProcessors(),
-                        alone.hypervisor().machine().maxVcpus()));
-        return builder.vcpus((int) Math.min(alone.vcpus() + quota(limits), most))
-                .memory(MemorySize.ofBytes(alone.memory().bytes()
-                        + limits.memoryLimit().map(MemorySize::bytes).orElse(0L)))
+                .network(Networks.of(bundle.spec().linux(), configuration.networkModel()))
                 .build();
-    }
-
-    /** How many processors the quota is worth. */
-    private static long quota(Resources limits) {
-        long quota = limits.cpuQuotaMicros().orElse(0);
-        long period = limits.cpuPeriodMicros().orElse(0);
-        return quota > 0 && period > 0 ? (quota + period - 1) / period : 0;
     }
 
     private ContainerConfig containerConfig(SandboxConfig sandbox) {

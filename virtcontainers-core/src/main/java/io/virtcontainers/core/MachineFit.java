@@ -7,10 +7,13 @@ import io.virtcontainers.MemorySize;
 import io.virtcontainers.Resources;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.State;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.core.state.ContainerRecord;
 import io.virtcontainers.spi.MachineSize;
 import java.util.ArrayList;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Makes the machine as large as the limits of its containers say, as Kata does ({@code updateResources}): what it was started
@@ -18,6 +21,8 @@ import java.util.List;
  * machine can have, which by default is what it was started with. Needs the sandbox's lock.
  */
 final class MachineFit {
+    private static final Logger log = LoggerFactory.getLogger(MachineFit.class);
+
     /** What memory is plugged in by. */
     private static final long BLOCK = 128L << 20;
 
@@ -73,7 +78,12 @@ final class MachineFit {
         int vcpus = Math.max(now.vcpus(), wanted.vcpus());
         MemorySize memory = now.memory().compareTo(wanted.memory()) < 0 ? wanted.memory() : now.memory();
         if (vcpus > now.vcpus() || !memory.equals(now.memory())) {
-            sandbox.resizeMachine(vcpus, memory);
+            try {
+                sandbox.resizeMachine(vcpus, memory);
+            } catch (UnsupportedException e) {
+                // A limit need not be what there is.
+                log.info("the machine stays as it is, as {}: sandbox={}", e.getMessage(), sandbox.id());
+            }
         }
     }
 

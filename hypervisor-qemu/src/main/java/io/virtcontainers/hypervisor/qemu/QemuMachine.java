@@ -215,12 +215,13 @@ final class QemuMachine implements VirtualMachine {
     @Override
     public MachineSize resize(int vcpus, MemorySize memory, Deadline deadline) {
         requireHotplug("cannot be resized");
-        return link.call(deadline, qmp -> new Resizing(qmp, deadline).resize(vcpus, memory));
+        return link.call(
+                deadline, qmp -> new Resizing(qmp, MemoryArguments.isShared(settings), deadline).resize(vcpus, memory));
     }
 
     @Override
     public MachineSize size(Deadline deadline) {
-        return link.call(deadline, qmp -> new Resizing(qmp, deadline).size());
+        return link.call(deadline, qmp -> new Resizing(qmp, MemoryArguments.isShared(settings), deadline).size());
     }
 
     @Override

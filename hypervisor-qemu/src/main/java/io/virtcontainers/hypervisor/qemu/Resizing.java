@@ -27,10 +27,13 @@ final class Resizing {
     private static final long BLOCK = 128L << 20;
 
     private final QmpSession qmp;
+    private final boolean shared;
     private final Deadline deadline;
 
-    Resizing(QmpSession qmp, Deadline deadline) {
+    /** @param shared whether other programs of the host use the guest's memory: then all that is plugged in too */
+    Resizing(QmpSession qmp, boolean shared, Deadline deadline) {
         this.qmp = qmp;
+        this.shared = shared;
         this.deadline = deadline;
     }
 
@@ -200,7 +203,10 @@ final class Resizing {
         }
         String id = "dimm" + number;
         String backend = "ram-" + id;
-        execute("object-add", Map.of("qom-type", "memory-backend-ram", "id", backend, "size", bytes), "get memory");
+        Map<String, ?> memory = shared
+                ? Map.of("qom-type", "memory-backend-memfd", "id", backend, "size", bytes, "share", true)
+                : Map.of("qom-type", "memory-backend-ram", "id", backend, "size", bytes);
+        execute("object-add", memory, "get memory");
         try {
             plug(Map.of("driver", "pc-dimm", "id", id, "memdev", backend), "memory of " + (bytes >> 20) + " MiB");
         } catch (HypervisorException e) {
