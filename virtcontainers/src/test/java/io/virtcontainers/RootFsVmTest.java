@@ -70,16 +70,17 @@ class RootFsVmTest {
         try (Sandbox first = sandbox("first", HypervisorConfig.defaults())) {
             assertThat(result(first, container("a", disk, APPEND).build())).isEmpty();
             Container second = first.createContainer(
-                    container("b", disk, APPEND + "; sleep 1000").build());
+                    container("b", disk, APPEND + "; echo done; sleep 1000").build());
             second.start();
             assertThatThrownBy(() ->
                             first.createContainer(container("c", disk, APPEND).build()))
                     .isInstanceOf(HypervisorException.class)
                     .hasMessageContaining("root.img")
                     .hasMessageContaining("lock");
+            assertThat(second.process().stdout().readNBytes(10)).asString().isEqualTo("line\ndone\n");
             second.stop();
             second.start();
-            assertThat(second.process().stdout().readNBytes(10)).asString().isEqualTo("line\nline\n");
+            assertThat(second.process().stdout().readNBytes(15)).asString().isEqualTo("line\nline\ndone\n");
         }
         try (Sandbox again = sandbox("again", HypervisorConfig.defaults())) {
             ContainerConfig.Builder reads =
