@@ -23,6 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 class HostCgroupVmTest {
     private static final String PARENT = "/vctest-" + ProcessHandle.current().pid();
     private static final Path MOUNT = Path.of("/sys/fs/cgroup");
+    private static final boolean UNIFIED = Files.exists(MOUNT.resolve("cgroup.controllers"));
 
     @TempDir
     Path directory;
@@ -67,6 +68,18 @@ class HostCgroupVmTest {
         return Files.readString(process.resolve("cgroup"));
     }
 
+    /** A line of proc(5)'s cgroup file for a group below ours. */
+    private static String line(String controller, String below) {
+        return (UNIFIED ? "0:" : controller) + ":" + PARENT + "/demo" + below + "\n";
+    }
+
+    private static Path file(String controller, String below, String old, String unified) {
+        String group = PARENT + "/demo";
+        return UNIFIED
+                ? MOUNT.resolve(group.substring(1) + below + "/" + unified)
+                : MOUNT.resolve(controller + group + "/" + old);
+    }
+
     private static Resources limits() {
         return Resources.builder()
                 .cpuQuotaMicros(90_000)
@@ -90,12 +103,12 @@ class HostCgroupVmTest {
         Path process = processOf(sandbox);
         try (Stream<Path> threads = Files.list(process.resolve("task"))) {
             for (Path thread : threads.toList()) {
-                assertThat(groupsOf(thread)).contains("cpu:" + PARENT + "/demo", "memory:" + PARENT + "/demo");
+                assertThat(groupsOf(thread)).contains(line("cpu", ""), line("memory", ""));
             }
         }
-        assertThat(MOUNT.resolve("cpu" + PARENT + "/demo/cpu.cfs_quota_us")).hasContent("90000");
-        assertThat(MOUNT.resolve("memory" + PARENT + "/demo/memory.limit_in_bytes"))
-                .hasContent(Long.toString(700L << 20));
+        assertThat(Files.readString(file("cpu", "", "cpu.cfs_quota_us", "cpu.max")))
+                .startsWith("90000");
+        assertThat(file("memory", "", "memory.limit_in_bytes", "memory.max")).hasContent(Long.toString(700L << 20));
         assertThatThrownBy(() -> fixture.vc.run(SandboxConfig.builder("second")
                         .cgroup(new HostCgroup(PARENT + "/demo", false, limits()))
                         .build()))
@@ -113,8 +126,11 @@ class HostCgroupVmTest {
     void onlyTheVirtualProcessorsAreLimitedAlsoThoseThatComeLater() throws IOException {
         Sandbox sandbox = run(new HostCgroup(PARENT + "/demo", true, limits()));
         Path process = processOf(sandbox);
-        assertThat(groupsOf(process)).contains("cpu:/\n", "memory:" + PARENT + "/demo");
-        Path tasks = MOUNT.resolve("cpu" + PARENT + "/demo/tasks");
+        assertThat(groupsOf(process)).contains(line("memory", ""));
+        if (!UNIFIED) {
+            assertThat(groupsOf(process)).doesNotContain(line("cpu", ""));
+        }
+        Path tasks = file("cpu", "/vcpus", "tasks", "cgroup.threads");
         assertThat(Files.readAllLines(tasks)).hasSize(1);
         sandbox.resize(2, MemorySize.mib(256));
         assertThat(Files.readAllLines(tasks)).hasSize(2);
