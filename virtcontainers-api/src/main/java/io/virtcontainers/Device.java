@@ -88,7 +88,8 @@ public sealed interface Device {
 
     /**
      * A card with a user network of its own ({@link NetworkConfig.User}), 10.0.N.15 in a network that no other interface of
-     * the guest has; it gets the default route if there is none. Names are resolved by 10.0.N.3, which a container that
+     * the guest has; it gets the default route if there is none. It reaches what the hypervisor's process does: in a sandbox
+     * with a network namespace, that namespace. Names are resolved by 10.0.N.3, which a container that
      * shall use it must say in its {@code /etc/resolv.conf}. Its address is the interface's name.
      *
      * @param forwards ports of the host that lead to ports of the guest
