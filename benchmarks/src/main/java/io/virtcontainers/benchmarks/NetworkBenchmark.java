@@ -27,7 +27,7 @@ import java.util.List;
  * machines in turn. Needs root. Usage: {@code NetworkBenchmark ROOTFS [MIB [ROUNDS]]}.
  */
 public final class NetworkBenchmark {
-    private static final int MIB = 64;
+    private static final int MIB = 16;
     private static final int ROUNDS = 7;
     private static final int BUFFER = 1 << 16;
     private static final int PATIENCE_MILLIS = 30_000;
@@ -91,7 +91,7 @@ public final class NetworkBenchmark {
         GuestProcess process = container.exec(ProcessConfig.of(
                 "sh",
                 "-c",
-                "dd if=/dev/zero bs=1M count=" + mib + " 2> /dev/null | nc -w 60 " + address + " "
+                "dd if=/dev/zero bs=1M count=" + mib + " 2> /dev/null | nc " + address + " "
                         + server.getLocalPort()));
         long bytes = 0;
         long start;
