@@ -91,8 +91,7 @@ public final class NetworkBenchmark {
         GuestProcess process = container.exec(ProcessConfig.of(
                 "sh",
                 "-c",
-                "dd if=/dev/zero bs=1M count=" + mib + " 2> /dev/null | nc " + address + " "
-                        + server.getLocalPort()));
+                "dd if=/dev/zero bs=1M count=" + mib + " 2> /dev/null | nc " + address + " " + server.getLocalPort()));
         long bytes = 0;
         long start;
         try (Socket client = accept(server, process)) {
