@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("vm")
 class ChannelCutVmTest {
-    private static final int CUTS = Integer.getInteger("cuts", 200);
+    private static final int CUTS = Integer.getInteger("cuts", 100);
     private static final long SEED = Long.getLong("cuts.seed", new Random().nextLong());
 
     private static final Duration DEADLINE = Duration.ofSeconds(10);
