@@ -14,8 +14,6 @@ import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.NotFoundException;
 import io.virtcontainers.Sandbox;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -25,7 +23,6 @@ import java.util.List;
  * addresses already.
  */
 final class NetworkCommand {
-    private static final int MAX_BYTES = 1 << 20;
     private static final int IPV6 = 1; // FAMILY_V6 of Kata's protocol
     private static final JsonMapper JSON = JsonMapper.builder().build();
 
@@ -63,10 +60,7 @@ final class NetworkCommand {
     }
 
     private static JsonNode read(String file) throws IOException {
-        byte[] bytes = file.equals("-") ? System.in.readNBytes(MAX_BYTES + 1) : Files.readAllBytes(Path.of(file));
-        if (bytes.length > MAX_BYTES) {
-            throw new UsageException("kata-network: " + file + " has more than " + MAX_BYTES + " bytes");
-        }
+        byte[] bytes = InputFile.read("kata-network", file);
         try {
             return JSON.readTree(bytes);
         } catch (JsonProcessingException e) {

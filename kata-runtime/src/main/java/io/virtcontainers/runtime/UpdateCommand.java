@@ -7,8 +7,6 @@ import io.virtcontainers.MemorySize;
 import io.virtcontainers.Resources;
 import io.virtcontainers.oci.OciResources;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -17,8 +15,6 @@ import java.util.stream.Stream;
 
 /** {@code update ID}: changes the limits of a container. */
 final class UpdateCommand {
-    private static final int MAX_BYTES = 1 << 20;
-
     /** Of cgroup version 1, of the host's disks or its processors: accepted, as engines pass them, and without meaning. */
     private static final List<String> WITHOUT_MEANING = List.of(
             "blkio-weight",
@@ -61,7 +57,8 @@ final class UpdateCommand {
     private static Resources resources(Arguments arguments) throws IOException {
         Optional<String> file = arguments.value("resources");
         if (file.isPresent()) {
-            return OciResources.parse(read(file.get())).toConfig();
+            return OciResources.parse(new String(InputFile.read("update", file.get()), UTF_8))
+                    .toConfig();
         }
         Resources.Builder limits = Resources.builder();
         number(arguments, "cpu-share").ifPresent(limits::cpuShares);
@@ -71,14 +68,6 @@ final class UpdateCommand {
         size(arguments, "memory").ifPresent(limits::memoryLimit);
         size(arguments, "memory-reservation").ifPresent(limits::memoryReservation);
         return limits.build();
-    }
-
-    private static String read(String file) throws IOException {
-        byte[] bytes = file.equals("-") ? System.in.readNBytes(MAX_BYTES + 1) : Files.readAllBytes(Path.of(file));
-        if (bytes.length > MAX_BYTES) {
-            throw new UsageException("update: " + file + " has more than " + MAX_BYTES + " bytes");
-        }
-        return new String(bytes, UTF_8);
     }
 
     private static OptionalLong number(Arguments arguments, String name) {

@@ -79,7 +79,7 @@ final class NamespaceNetwork {
      */
     static GuestNetwork wire(NetworkConfig.Namespace config, int queues, Deadline deadline) {
         HostTool tool = new HostTool(config.path(), deadline);
-        List<Link> links = NamespaceScan.links(tool.run("ip", "-j", "address", "show"));
+        List<Link> links = links(tool);
         if (links.isEmpty()) {
             throw new HostSetupException("the network namespace " + config.path()
                     + " has no link with an address that could become a card of the guest");
@@ -227,7 +227,7 @@ final class NamespaceNetwork {
             return;
         }
         HostTool tool = new HostTool(namespace.get(), deadline);
-        for (String name : NamespaceScan.names(tool.run("ip", "-j", "link", "show"))) {
+        for (String name : names(tool)) {
             if (OURS.matcher(name).matches()) {
                 String unused = tool.run("ip", "link", "delete", "dev", name);
             } else if (hasIngress(tool, name)) {
@@ -243,7 +243,7 @@ final class NamespaceNetwork {
     /** So that undoing removes nothing that is not ours. */
     static void requireUnwired(Path namespace, Deadline deadline) {
         HostTool tool = new HostTool(namespace, deadline);
-        for (String name : NamespaceScan.names(tool.run("ip", "-j", "link", "show"))) {
+        for (String name : names(tool)) {
             if (OURS.matcher(name).matches() || hasIngress(tool, name)) {
                 throw new HostSetupException("the network namespace " + namespace + " is in use: its link " + name
                         + (OURS.matcher(name).matches() ? " is of another sandbox" : " has an ingress qdisc already")
