@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class FeaturesTest {
     private static final Path ROOT = Path.of(System.getProperty("basedir", ".")).resolve("..");
     private static final int COLUMNS = 5;
-    private static final Pattern CELL = Pattern.compile("-|(no: |text: )?`([A-Z]\\w+Test)(\\.(\\w+))?`");
+    private static final Pattern CELL = Pattern.compile("-|lab: `(\\w+)`|(no: |text: )?`([A-Z]\\w+Test)(\\.(\\w+))?`");
 
     static List<String> rows() throws IOException {
         return Files.readAllLines(ROOT.resolve("docs/features.md")).stream()
@@ -36,8 +36,10 @@ class FeaturesTest {
         for (String cell : cells.subList(1, COLUMNS)) {
             Matcher named = CELL.matcher(cell);
             assertThat(named.matches()).as(cell).isTrue();
-            if (named.group(2) != null) {
-                assertThat(isThere(named.group(2), named.group(4))).as(cell).isTrue();
+            if (named.group(1) != null) {
+                assertThat(ROOT.resolve("scripts/lab/test")).content().contains("\n" + named.group(1) + "() {\n");
+            } else if (named.group(3) != null) {
+                assertThat(isThere(named.group(3), named.group(5))).as(cell).isTrue();
             }
         }
     }

@@ -32,15 +32,23 @@ final class MachineOptions {
     private @Nullable Long bootDeadline;
 
     HypervisorConfig hypervisor() {
+        return hypervisorBuilder().build();
+    }
+
+    HypervisorConfig.Builder hypervisorBuilder() {
         HypervisorConfig.Builder config =
                 HypervisorConfig.builder().accelerator(accelerator).agentChannel(agentChannel);
         Optional.ofNullable(hypervisor).ifPresent(config::binary);
         Optional.ofNullable(kernel).ifPresent(config::kernel);
-        return config.build();
+        return config;
     }
 
     SandboxConfig.Builder applyTo(SandboxConfig.Builder sandbox) {
+        return applyTo(sandbox, hypervisor());
+    }
+
+    SandboxConfig.Builder applyTo(SandboxConfig.Builder sandbox, HypervisorConfig hypervisor) {
         Optional.ofNullable(bootDeadline).map(Duration::ofSeconds).ifPresent(sandbox::bootDeadline);
-        return sandbox.hypervisor(hypervisor());
+        return sandbox.hypervisor(hypervisor);
     }
 }
