@@ -32,6 +32,7 @@ demo: build
 
 test: setup
 	@scripts/debian-rootfs "$(CACHE)/test/debian"
+	@scripts/kernel linux-image-amd64 "$(CACHE)/test/kernel"
 	echo "==> guest agent: cargo test"
 	scripts/cargo test
 	echo "==> Java: all modules, unit and VM tests"
@@ -48,6 +49,7 @@ client-test: build
 	@exec scripts/client-test
 
 bench: build
+	@scripts/kernel linux-image-amd64 "$(CACHE)/test/kernel"
 	exec bin/bench
 
 setup:

@@ -31,8 +31,8 @@ public sealed interface Device {
     }
 
     /**
-     * A directory or file of the host, live in the guest by virtio-fs: needs {@link SharedFs#VIRTIO_FS}. Its address is its
-     * name in the directory that the machine shares. Symbolic links in the source are followed when it is added, never
+     * A directory or file of the host, live in the guest: needs {@link SharedFs#VIRTIO_FS} or {@link
+     * SharedFs#VIRTIO_9P}. Its address is its name in the directory that the machine shares. Symbolic links in the source are followed when it is added, never
      * later; those that the guest makes never leave the source.
      *
      * @param source an existing directory or regular file
@@ -103,7 +103,7 @@ public sealed interface Device {
 
     /**
      * A link that came into the sandbox's network namespace after its start: it becomes a card as the others did ({@link
-     * NetworkConfig.Namespace}, wired by tcfilter), with its addresses; the routes of the namespace become those of the
+     * NetworkConfig.Namespace}), with its addresses; the routes of the namespace become those of the
      * guest. Its address is the interface's name.
      *
      * @param name the link's name in the namespace

@@ -21,7 +21,7 @@ public sealed interface Mount {
 
     /**
      * A file or directory of the host, live: what either side writes the other sees. Needs a sandbox with {@link
-     * SharedFs#VIRTIO_FS}; the guest's root can do with it what root of the host could, unless it is read-only.
+     * SharedFs#VIRTIO_FS} or {@link SharedFs#VIRTIO_9P}; the guest's root can do with it what root of the host could, unless it is read-only.
      *
      * @param source an existing file or directory
      * @param readOnly whether the guest may only read it; what the host has mounted below the source is then not seen

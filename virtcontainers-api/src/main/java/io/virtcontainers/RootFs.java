@@ -26,7 +26,7 @@ public sealed interface RootFs {
 
     /**
      * A directory of the host, live: what the container writes is in the directory at once. Needs a sandbox with {@link
-     * SharedFs#VIRTIO_FS}. Nothing is packed or copied, which suits a directory that an engine has mounted for one container.
+     * SharedFs#VIRTIO_FS} or {@link SharedFs#VIRTIO_9P}. Nothing is packed or copied, which suits a directory that an engine has mounted for one container.
      *
      * @param path an existing directory
      */

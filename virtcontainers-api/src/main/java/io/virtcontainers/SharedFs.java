@@ -7,6 +7,9 @@ public enum SharedFs {
     NONE,
     /** virtio-fs, by a virtiofsd that the library starts and ends. */
     VIRTIO_FS,
-    /** 9p, by QEMU itself; needs a guest kernel with 9p, which cloud kernels lack. */
+    /**
+     * 9p, by QEMU itself: no helper process, and no memory that is shared with one, but slower. Needs a guest kernel with 9p,
+     * which cloud kernels lack: Debian's {@code linux-image-amd64} has it.
+     */
     VIRTIO_9P
 }

@@ -13,7 +13,8 @@ import java.util.Optional;
  * @param cache virtiofsd's cache: {@code none}, {@code auto} or {@code always}
  * @param daxSize the size of the window through which the guest maps files of the host; 0: none
  * @param daemonArguments further arguments of virtiofsd
- * @param msize9p the size of 9p's packets in bytes
+ * @param msize9p the most bytes in a packet of 9p, 4096 or more; Linux takes no more than 500 KiB of it, over virtio. Small
+ *     ones are slow
  */
 public record SharedFsConfig(
         SharedFs type,
@@ -25,7 +26,14 @@ public record SharedFsConfig(
     private static final SharedFsConfig DEFAULTS =
             new SharedFsConfig(SharedFs.NONE, Optional.empty(), "auto", MemorySize.ofBytes(0), List.of(), 512 << 10);
 
+    /** QEMU serves no less. */
+    private static final int MIN_MSIZE_9P = 4096;
+
+    /** @throws InvalidConfigException if the size of 9p's packets is too small */
     public SharedFsConfig {
+        if (msize9p < MIN_MSIZE_9P) {
+            throw new InvalidConfigException("msize9p", Integer.toString(msize9p), "must be at least " + MIN_MSIZE_9P);
+        }
         daemonArguments = List.copyOf(daemonArguments);
     }
 

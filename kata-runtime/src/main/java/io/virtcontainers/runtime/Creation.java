@@ -120,7 +120,7 @@ final class Creation {
 
     private ContainerConfig containerConfig(SandboxConfig sandbox) {
         GuestSpec guest = bundle.guestSpec(/* seccomp= */ !configuration.get(Options.DISABLE_GUEST_SECCOMP));
-        if (sandbox.hypervisor().sharedFs().type() == SharedFs.VIRTIO_FS) {
+        if (sandbox.hypervisor().sharedFs().type() != SharedFs.NONE) {
             return bundle.liveContainerConfig(id, guest);
         }
         guest.hostMounts().forEach(Creation::requireCopyable);

@@ -3,6 +3,7 @@ package io.virtcontainers.spi;
 
 import io.virtcontainers.GuestRoot;
 import io.virtcontainers.HostCheck;
+import io.virtcontainers.SharedFs;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -18,6 +19,13 @@ public interface GuestImages {
      * @throws io.virtcontainers.InvalidConfigException if the given kernel or root cannot be used
      */
     GuestImage guestImage(Optional<Path> kernel, GuestRoot root, Phases phases, Deadline deadline);
+
+    /**
+     * Looks whether a guest can mount what a machine shares in this way, before anything is made.
+     *
+     * @throws io.virtcontainers.HostSetupException if the modules of the kernel lack it, with kernels that have it
+     */
+    default void requireSharedFs(Optional<Path> kernel, GuestRoot root, SharedFs type, Deadline deadline) {}
 
     /**
      * The EROFS image of a directory; made at the first call for this content, then taken from the cache. Has names, types,

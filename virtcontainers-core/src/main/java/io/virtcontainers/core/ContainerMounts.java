@@ -103,7 +103,7 @@ final class ContainerMounts {
     static void requireShared(HypervisorConfig hypervisor, String what) {
         if (hypervisor.sharedFs().type() == SharedFs.NONE) {
             throw new UnsupportedException(what + " is live, but the sandbox has sharedFs NONE:"
-                    + " create the sandbox with VIRTIO_FS, or give a copy (Mount.Bind, RootFs.directory)");
+                    + " create the sandbox with VIRTIO_FS or VIRTIO_9P, or give a copy (Mount.Bind, RootFs.directory)");
         }
     }
 
@@ -114,9 +114,22 @@ final class ContainerMounts {
 
     /** What the guest mounts once for all containers. */
     static List<GuestStorage> ofSandbox(HypervisorConfig hypervisor) {
-        return hypervisor.sharedFs().type() == SharedFs.VIRTIO_FS
-                ? List.of(new GuestStorage("virtio-fs", VmConfig.SHARE_TAG, "virtiofs", List.of("nodev"), GUEST_SHARE))
-                : List.of();
+        return switch (hypervisor.sharedFs().type()) {
+            case NONE -> List.of();
+            case VIRTIO_FS ->
+                List.of(new GuestStorage("virtio-fs", VmConfig.SHARE_TAG, "virtiofs", List.of("nodev"), GUEST_SHARE));
+            // As Kata: mmap is the only cache that lets files be mapped and is still coherent with the host.
+            case VIRTIO_9P ->
+                List.of(new GuestStorage(
+                        "9p",
+                        VmConfig.SHARE_TAG,
+                        "9p",
+                        List.of(
+                                "trans=virtio,version=9p2000.L,cache=mmap",
+                                "nodev",
+                                "msize=" + hypervisor.sharedFs().msize9p()),
+                        GUEST_SHARE));
+        };
     }
 
     /** What the journal must know before {@link #acquire}. */

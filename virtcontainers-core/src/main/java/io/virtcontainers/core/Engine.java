@@ -211,7 +211,14 @@ public final class Engine implements VirtContainers {
     GuestImage guestImage(SandboxConfig config, PhaseRecorder phases) {
         try (Phases.Phase phase = phases.begin("guest.image")) {
             HypervisorConfig settings = config.hypervisor();
-            return backends.images().guestImage(settings.kernel(), settings.root(), phases, Deadline.after(BUILD));
+            Deadline deadline = Deadline.after(BUILD);
+            backends.images()
+                    .requireSharedFs(
+                            settings.kernel(),
+                            settings.root(),
+                            settings.sharedFs().type(),
+                            deadline);
+            return backends.images().guestImage(settings.kernel(), settings.root(), phases, deadline);
         }
     }
 

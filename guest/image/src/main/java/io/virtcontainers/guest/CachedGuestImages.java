@@ -3,6 +3,7 @@ package io.virtcontainers.guest;
 
 import io.virtcontainers.GuestRoot;
 import io.virtcontainers.HostCheck;
+import io.virtcontainers.SharedFs;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.GuestImages;
@@ -40,6 +41,19 @@ final class CachedGuestImages implements GuestImages {
             return guests.image(kernel, phases, deadline);
         } catch (IOException e) {
             throw IoFailures.toVirtException("make the guest image in " + cache.root(), e);
+        }
+    }
+
+    /** Of a guest with a root of its own, only that knows what its kernel has. */
+    @Override
+    public void requireSharedFs(Optional<Path> kernel, GuestRoot root, SharedFs type, Deadline deadline) {
+        if (type != SharedFs.VIRTIO_9P || !(root instanceof GuestRoot.BuiltIn)) {
+            return;
+        }
+        try {
+            guests.require9p(kernel, deadline);
+        } catch (IOException e) {
+            throw IoFailures.toVirtException("look at the guest's kernel", e);
         }
     }
 

@@ -102,6 +102,23 @@ final class GuestImageBuilder {
         return new GuestImage(entry.resolve(KERNEL), entry.resolve(INITRD), release);
     }
 
+    /** @throws HostSetupException if the kernel's modules lack 9p */
+    void require9p(Optional<Path> asked, Deadline deadline) throws IOException {
+        KernelFile kernel = kernels.find(asked);
+        String release = kernel.release(deadline);
+        KernelModules modules = KernelModules.open(release, modules(kernel.path(), release), deadline);
+        List<String> lacking = GuestInputs.modules9p().stream()
+                .filter(name -> !modules.has(name))
+                .toList();
+        if (!lacking.isEmpty()) {
+            throw new HostSetupException(
+                    "kernel " + kernel.path() + ", version " + release + ", lacks "
+                            + String.join(", ", lacking)
+                            + ", which SharedFs.VIRTIO_9P needs in the guest: use one that has them, such"
+                            + " as Debian's linux-image-amd64, by HypervisorConfig.kernel or VIRTCONTAINERS_KERNEL; or use VIRTIO_FS");
+        }
+    }
+
     /** The caller holds the lock. */
     private GuestImage make(Request request, Phases phases, Deadline deadline) throws IOException {
         Path work = cache.temporaryFolder(LOCK);

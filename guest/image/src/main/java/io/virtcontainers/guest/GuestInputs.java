@@ -40,6 +40,11 @@ final class GuestInputs {
             Map.entry("balloon", List.of("virtio_balloon")),
             Map.entry("memory", List.of("virtio_mem"))));
 
+    /** What a guest loads for 9p. */
+    static List<String> modules9p() {
+        return ON_DEMAND.getOrDefault("9p", List.of());
+    }
+
     private final Host host;
     private final Instant lookedAt;
     private final Deadline deadline;

@@ -109,6 +109,11 @@ final class KernelModules {
         return names;
     }
 
+    /** Whether it is there, as a file or built in. */
+    boolean has(String name) {
+        return files.containsKey(ModuleInfo.normalize(name)) || builtIn.contains(ModuleInfo.normalize(name));
+    }
+
     /** The modules to load for these, that were not given before, in the order of loading.
      *
      * @param required names; nothing is given for one that is built into the kernel

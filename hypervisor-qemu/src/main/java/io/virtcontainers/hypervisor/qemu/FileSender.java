@@ -12,10 +12,11 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 
 /**
- * Passes an open file to a QEMU that could not open it itself (QMP {@code add-fd}, over a monitor of its own). QEMU keeps it
- * until this is closed and no disk uses it any more.
+ * Passes open files to a QEMU that could not open them itself, over a monitor of its own. By {@link #send} (QMP {@code add-fd})
+ * QEMU keeps it until this is closed and no disk uses it any more.
  */
 final class FileSender implements AutoCloseable {
     private static final JsonMapper JSON = JsonMapper.builder().build();
@@ -55,6 +56,45 @@ final class FileSender implements AutoCloseable {
             return Path.of("/dev/fdset", answer("add-fd").path("fdset-id").asText());
         } catch (LinuxException e) {
             throw failed(e);
+        }
+    }
+
+    /**
+     * Runs a command that takes files by name (QMP {@code getfd}), opened for reading and writing.
+     *
+     * @throws QmpException if QEMU refuses it; it has closed the files then
+     */
+    void execute(String command, Map<String, ?> arguments, Map<String, Path> files) {
+        try {
+            for (Map.Entry<String, Path> file : files.entrySet()) {
+                connection.send(line("getfd", Map.of("fdname", file.getKey())), file.getValue(), /* readOnly= */ false);
+                JsonNode unused = answer("getfd");
+            }
+            connection.send(line(command, arguments));
+            JsonNode unused = answer(command);
+        } catch (QmpException e) {
+            files.keySet().forEach(this::closeFile);
+            throw e;
+        } catch (LinuxException e) {
+            throw failed(e);
+        }
+    }
+
+    private void closeFile(String name) {
+        try {
+            connection.send(line("closefd", Map.of("fdname", name)));
+            JsonNode unused = answer("closefd");
+        } catch (QmpException notThere) {
+            // The command took it, or it was never sent.
+        }
+    }
+
+    private static byte[] line(String command, Map<String, ?> arguments) {
+        try {
+            String json = JSON.writeValueAsString(Map.of("execute", command, "arguments", arguments));
+            return (json + "\n").getBytes(StandardCharsets.UTF_8);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a map of texts is always JSON", e);
         }
     }
 

@@ -41,8 +41,13 @@ final class NetworkArguments {
 
     private static List<Command.OpenFile> files(NetworkCard card) {
         return card instanceof NetworkCard.Macvtap tap
-                ? Collections.nCopies(tap.queues(), new Command.OpenFile(Path.of("/dev/tap" + tap.index()), true))
+                ? Collections.nCopies(tap.queues(), new Command.OpenFile(device(tap), true))
                 : List.of();
+    }
+
+    /** The character device of a macvtap. */
+    static Path device(NetworkCard.Macvtap tap) {
+        return Path.of("/dev/tap" + tap.index());
     }
 
     private static String backend(VmConfig config, NetworkCard card, int firstFile) {

@@ -4,9 +4,12 @@ package io.virtcontainers.hypervisor.qemu;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.NetworkCard;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /** Network cards that are plugged in: QMP {@code netdev_add} and a virtio-net device. */
 final class NetworkPlugs {
@@ -51,6 +54,23 @@ final class NetworkPlugs {
             }
             return netdev;
         }
-        throw new UnsupportedException("a macvtap cannot be plugged in while the machine runs: use tcfilter");
+        Map<String, Object> netdev = new HashMap<>(Map.of(
+                "type",
+                "tap",
+                "fds",
+                String.join(":", files((NetworkCard.Macvtap) card).keySet())));
+        if (NetworkArguments.hasVhost(settings)) {
+            netdev.put("vhost", true);
+        }
+        return netdev;
+    }
+
+    /** What QEMU gets open for it, in the order of its queues, by the names that {@link #plug} uses. */
+    static SortedMap<String, Path> files(NetworkCard.Macvtap card) {
+        SortedMap<String, Path> files = new TreeMap<>();
+        for (int queue = 0; queue < card.queues(); queue++) {
+            files.put(new DeviceNames(card.id()).host() + String.format("-%03d", queue), NetworkArguments.device(card));
+        }
+        return files;
     }
 }

@@ -46,16 +46,39 @@ final class PluggedDevices {
 
     /** @return where the guest finds it, see {@link Plug.Bus} */
     String add(Plug plug, Deadline deadline) {
+        return add(plug, Optional.empty(), deadline);
+    }
+
+    /** @param host makes the host's side, by another connection to QEMU, over which files can go */
+    String add(Plug plug, Commands host, Deadline deadline) {
+        return add(plug, Optional.of(host), deadline);
+    }
+
+    private String add(Plug plug, Optional<Commands> host, Deadline deadline) {
         // From the choice of a slot until QEMU has it.
         Locks.acquire(plugging, deadline, "the plugging in of another device before " + plug.id());
         try {
-            return link.call(deadline, qmp -> add(qmp, plug, deadline));
+            return link.call(
+                    deadline,
+                    qmp -> add(
+                            qmp,
+                            plug,
+                            host.orElse((command, arguments) -> {
+                                var unused = qmp.execute(command, arguments, deadline);
+                            }),
+                            deadline));
         } finally {
             plugging.unlock();
         }
     }
 
-    private static String add(QmpSession qmp, Plug plug, Deadline deadline) {
+    /** Runs a command of QMP. */
+    interface Commands {
+        /** @throws QmpException if QEMU refuses it */
+        void execute(String command, Map<String, ?> arguments);
+    }
+
+    private static String add(QmpSession qmp, Plug plug, Commands hostSide, Deadline deadline) {
         DeviceNames names = new DeviceNames(plug.id());
         List<String> devices = devices(qmp, deadline);
         if (names.deviceAmong(devices).isPresent()) {
@@ -64,7 +87,7 @@ final class PluggedDevices {
         int place = plug.bus().hasPlaces() ? freePlace(plug.bus(), devices) : 0;
         Map<String, Object> device = new HashMap<>(plug.device());
         plug.host().ifPresent(host -> {
-            addHostSide(qmp, plug, host, names, deadline);
+            addHostSide(hostSide, plug, host, names);
             device.put(host.reference(), names.host());
         });
         device.put("id", names.device(plug.bus(), place));
@@ -165,12 +188,11 @@ final class PluggedDevices {
         };
     }
 
-    private static void addHostSide(
-            QmpSession qmp, Plug plug, Plug.HostSide host, DeviceNames names, Deadline deadline) {
+    private static void addHostSide(Commands commands, Plug plug, Plug.HostSide host, DeviceNames names) {
         Map<String, Object> arguments = new HashMap<>(host.arguments());
         arguments.put(host.name(), names.host());
         try {
-            var unused = qmp.execute(host.command(), arguments, deadline);
+            commands.execute(host.command(), arguments);
         } catch (QmpException refused) {
             if (refused.description().contains("node-name=")
                     || refused.description().contains("Duplicate ID")) {

@@ -29,7 +29,7 @@ final class ProcessLauncher implements AutoCloseable {
                     + " process: install util-linux (\"apt install util-linux\")";
 
     private static final String NSENTER_REMEDY =
-            "QEMU is started by it in a network namespace: install util-linux (\"apt install util-linux\")";
+            "QEMU is started by it in a namespace: install util-linux (\"apt install util-linux\")";
 
     private final Processes processes = new Processes("virtcontainers-qemu-processes");
 
@@ -52,10 +52,10 @@ final class ProcessLauncher implements AutoCloseable {
      *
      * @param privileges options of setpriv
      * @param files what it gets open, as the descriptors 3, 4, ...
-     * @param networkNamespace in which it runs; empty: ours
+     * @param namespaces options of nsenter, in which namespaces it runs; empty: ours
      */
-    record Surroundings(List<String> privileges, List<Command.OpenFile> files, Optional<Path> networkNamespace) {
-        static final Surroundings OURS = new Surroundings(List.of(), List.of(), Optional.empty());
+    record Surroundings(List<String> privileges, List<Command.OpenFile> files, List<String> namespaces) {
+        static final Surroundings OURS = new Surroundings(List.of(), List.of(), List.of());
     }
 
     /** @param detached whether it outlives this process, in a session of its own */
@@ -66,10 +66,11 @@ final class ProcessLauncher implements AutoCloseable {
             Surroundings surroundings,
             Deadline deadline) {
         List<String> line = new ArrayList<>();
-        surroundings
-                .networkNamespace()
-                .ifPresent(namespace -> line.addAll(
-                        List.of(Programs.require("nsenter", NSENTER_REMEDY).toString(), "--net=" + namespace, "--")));
+        if (!surroundings.namespaces().isEmpty()) {
+            line.add(Programs.require("nsenter", NSENTER_REMEDY).toString());
+            line.addAll(surroundings.namespaces());
+            line.addAll(List.of("--wd=" + workingDirectory.toAbsolutePath(), "--"));
+        }
         line.add(Programs.require("setpriv", SETPRIV_REMEDY).toString());
         if (!detached) {
             line.addAll(List.of("--pdeathsig", "KILL"));

@@ -8,6 +8,7 @@ import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
 import java.nio.file.Files;
 import java.util.List;
+import java.util.Optional;
 
 /** Attaches to a detached QEMU that runs already. */
 final class QemuAttachment {
@@ -40,6 +41,9 @@ final class QemuAttachment {
                     identity,
                     process,
                     VirtioFsDaemon.find(launcher, files),
+                    ShareArguments.is9p(settings)
+                            ? Optional.of(ShareNamespace.ofQemu(launcher, files, identity.pid()))
+                            : Optional.empty(),
                     control,
                     files,
                     settings,

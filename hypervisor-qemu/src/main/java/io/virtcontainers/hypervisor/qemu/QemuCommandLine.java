@@ -42,7 +42,7 @@ final class QemuCommandLine {
         line.addAll(ProcessorArguments.count(config));
         line.addAll(MemoryArguments.of(config));
         line.addAll(BootArguments.of(qemu, kvm, config, agent));
-        line.addAll(ControlArguments.of(files, config.detached()));
+        line.addAll(ControlArguments.of(config));
         line.addAll(MachineArguments.buses(config));
         line.addAll(agent.arguments(config));
         MachineModel.of(config.settings().machine().type())

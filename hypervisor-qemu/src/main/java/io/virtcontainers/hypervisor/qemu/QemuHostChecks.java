@@ -65,8 +65,10 @@ final class QemuHostChecks {
         checkDevice("dev/net/tun", "the guest can have no card of a network namespace");
         if (settings.sharedFs().type() == SharedFs.VIRTIO_FS) {
             found.add(HostCheck.ofFile("virtiofsd", () -> VirtioFsDaemon.program(settings.sharedFs())));
-            for (String tool : VirtioFsDaemon.TOOLS) {
-                found.add(HostCheck.ofFile(tool, () -> Programs.require(tool, VirtioFsDaemon.REMEDY)));
+        }
+        if (settings.sharedFs().type() != SharedFs.NONE) {
+            for (String tool : ShareNamespace.TOOLS) {
+                found.add(HostCheck.ofFile(tool, () -> Programs.require(tool, ShareNamespace.REMEDY)));
             }
         }
         return List.copyOf(found);
@@ -144,6 +146,9 @@ final class QemuHostChecks {
         }
         if (settings.sharedFs().type() == SharedFs.VIRTIO_FS) {
             wanted.add("vhost-user-fs-pci");
+        }
+        if (ShareArguments.is9p(settings)) {
+            wanted.add(model.virtio("virtio-9p"));
         }
         if (settings.machine().entropySource().isPresent()) {
             wanted.add(model.virtio("virtio-rng"));

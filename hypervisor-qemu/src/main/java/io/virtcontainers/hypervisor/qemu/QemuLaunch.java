@@ -49,16 +49,21 @@ final class QemuLaunch {
         log.debug("qemu starts sandbox={} command={}", config.sandboxId(), commandLine);
         Sockets sockets = new Sockets(config.sandboxId(), files, loop, deadline);
         Optional<VirtioFsDaemon> daemon = Optional.empty();
+        Optional<ManagedProcess> keeper = Optional.empty();
         try {
             runAs.ifPresent(other -> other.handOver(files));
             daemon = ShareArguments.isVirtioFs(config)
                     ? Optional.of(VirtioFsDaemon.start(
                             launcher, files, config.settings().sharedFs(), config.detached(), deadline))
                     : Optional.empty();
+            keeper = ShareArguments.is9p(config.settings())
+                    ? Optional.of(ShareNamespace.prepare(launcher, files, deadline))
+                    : Optional.empty();
             ManagedProcess process = launcher.start(
-                    commandLine, files.directory(), config.detached(), surroundings(config, runAs), deadline);
+                    commandLine, files.directory(), config.detached(), surroundings(config, runAs, keeper), deadline);
             try {
                 awaitReady(process, sockets, deadline);
+                keeper.ifPresent(ManagedProcess::kill);
                 if (config.memoryImage() instanceof MemoryImage.Clone clone) {
                     Migration.restore(sockets, files.migrationSocket(), clone.state(), deadline);
                 }
@@ -70,6 +75,7 @@ final class QemuLaunch {
                         identity,
                         process,
                         daemon,
+                        keeper.map(unused -> ShareNamespace.ofQemu(launcher, files, process.pid())),
                         sockets,
                         files,
                         config.settings(),
@@ -91,16 +97,20 @@ final class QemuLaunch {
             }
         } catch (RuntimeException e) {
             daemon.ifPresent(VirtioFsDaemon::kill);
+            keeper.ifPresent(ManagedProcess::kill);
             sockets.close();
             throw e;
         }
     }
 
-    private static ProcessLauncher.Surroundings surroundings(VmConfig config, Optional<RunAs> runAs) {
+    private static ProcessLauncher.Surroundings surroundings(
+            VmConfig config, Optional<RunAs> runAs, Optional<ManagedProcess> mountNamespace) {
         List<Command.OpenFile> files = new ArrayList<>(NetworkArguments.files(config));
         runAs.ifPresent(other -> other.files().forEach(file -> files.add(new Command.OpenFile(file, false))));
-        return new ProcessLauncher.Surroundings(
-                runAs.map(RunAs::privileges).orElse(List.of()), files, config.networkNamespace());
+        List<String> namespaces = new ArrayList<>();
+        config.networkNamespace().ifPresent(namespace -> namespaces.add("--net=" + namespace));
+        mountNamespace.ifPresent(process -> namespaces.add(ShareNamespace.entry(process.pid())));
+        return new ProcessLauncher.Surroundings(runAs.map(RunAs::privileges).orElse(List.of()), files, namespaces);
     }
 
     private static void awaitReady(ManagedProcess process, Sockets sockets, Deadline deadline) {

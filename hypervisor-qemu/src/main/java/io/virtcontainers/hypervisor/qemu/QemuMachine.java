@@ -47,7 +47,11 @@ final class QemuMachine implements VirtualMachine {
     private final String sandboxId;
     private final HostProcess identity;
     private final ManagedProcess process;
-    private final Optional<VirtioFsDaemon> shares;
+    private final Optional<VirtioFsDaemon> daemon;
+
+    /** Where files of the host are mounted for the guest; empty if it shares none. */
+    private final Optional<ShareNamespace> shares;
+
     private final Link link;
     private final SandboxFiles files;
     private final HypervisorConfig settings;
@@ -61,12 +65,16 @@ final class QemuMachine implements VirtualMachine {
     private volatile @Nullable String sharesFailure;
     private volatile boolean released;
 
-    /** @param process watches the process {@code identity} */
+    /**
+     * @param process watches the process {@code identity}
+     * @param own namespace of QEMU, if it shares files itself
+     */
     QemuMachine(
             String sandboxId,
             HostProcess identity,
             ManagedProcess process,
-            Optional<VirtioFsDaemon> shares,
+            Optional<VirtioFsDaemon> daemon,
+            Optional<ShareNamespace> own,
             Link link,
             SandboxFiles files,
             HypervisorConfig settings,
@@ -76,7 +84,8 @@ final class QemuMachine implements VirtualMachine {
         this.sandboxId = sandboxId;
         this.identity = identity;
         this.process = process;
-        this.shares = shares;
+        this.daemon = daemon;
+        this.shares = daemon.map(VirtioFsDaemon::namespace).or(() -> own);
         this.link = link;
         this.files = files;
         this.settings = settings;
@@ -84,8 +93,8 @@ final class QemuMachine implements VirtualMachine {
         this.detached = detached;
         this.loop = loop;
         this.devices = new PluggedDevices(link);
-        shares.ifPresent(daemon -> {
-            var unusedFailure = daemon.ending().thenAccept(this::sharesEnded);
+        daemon.ifPresent(virtiofsd -> {
+            var unusedFailure = virtiofsd.ending().thenAccept(this::sharesEnded);
         });
         var unused = process.exit().thenAccept(this::finishSoon);
     }
@@ -125,7 +134,7 @@ final class QemuMachine implements VirtualMachine {
                 ? failure
                 : ExitReason.of(exitCode, stopRequested, link.events(), link.console(), process.output());
         link.close();
-        shares.ifPresent(VirtioFsDaemon::end);
+        daemon.ifPresent(VirtioFsDaemon::end);
         if (exit.complete(reason)) {
             log.debug("qemu ended sandbox={} pid={} reason={}", sandboxId, identity.pid(), reason);
         }
@@ -152,17 +161,17 @@ final class QemuMachine implements VirtualMachine {
 
     @Override
     public String addDevice(Device device, Deadline deadline) {
-        requireHotplug("takes no devices while it runs");
         if (device instanceof Device.Shared shared) {
             return shares.orElseThrow(() -> new UnsupportedException("sandbox " + sandboxId + " shares no files: "
-                            + "create it with HypervisorConfig.sharedFs VIRTIO_FS"))
+                            + "create it with HypervisorConfig.sharedFs VIRTIO_FS or VIRTIO_9P"))
                     .add(shared, deadline);
         }
+        requireHotplug("takes no devices while it runs");
         plugged.add(device.id());
         if (!(device instanceof Device.Block disk)) {
             return devices.add(PluggableDevices.plug(device, settings, agent), deadline);
         }
-        if (!Files.exists(files.filesSocket())) {
+        if (settings.user().isEmpty()) {
             return devices.add(Disks.plug(disk, disk.image(), settings), deadline);
         }
         try (FileSender sender = FileSender.connect(files.filesSocket(), deadline)) {
@@ -174,7 +183,20 @@ final class QemuMachine implements VirtualMachine {
     @Override
     public String addCard(NetworkCard card, Deadline deadline) {
         requireHotplug("takes no network cards while it runs");
-        return devices.add(NetworkPlugs.plug(card, settings), deadline);
+        Plug plug = NetworkPlugs.plug(card, settings);
+        if (!(card instanceof NetworkCard.Macvtap macvtap)) {
+            return devices.add(plug, deadline);
+        }
+        if (!Files.exists(files.filesSocket())) {
+            throw new UnsupportedException(
+                    "a macvtap can be plugged only into a machine that has been started with one");
+        }
+        try (FileSender sender = FileSender.connect(files.filesSocket(), deadline)) {
+            return devices.add(
+                    plug,
+                    (command, arguments) -> sender.execute(command, arguments, NetworkPlugs.files(macvtap)),
+                    deadline);
+        }
     }
 
     private void requireHotplug(String otherwise) {
@@ -314,7 +336,7 @@ final class QemuMachine implements VirtualMachine {
         released = true;
         link.close();
         process.close();
-        shares.ifPresent(VirtioFsDaemon::release);
+        daemon.ifPresent(VirtioFsDaemon::release);
         log.debug("qemu released sandbox={} pid={}", sandboxId, identity.pid());
     }
 }

@@ -79,15 +79,18 @@ record RunAs(String user, String group, VmConfig config, List<Path> files) {
     }
 
     private static void requireRoot(String user) {
-        try {
-            if (Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0)) {
-                return;
-            }
-        } catch (IOException e) {
-            // Then it is not known to be root.
+        if (!isRoot()) {
+            throw new UnsupportedException(
+                    "only root can run the hypervisor as user " + user + ": leave the user out, it runs as you then");
         }
-        throw new UnsupportedException(
-                "only root can run the hypervisor as user " + user + ": leave the user out, it runs as you then");
+    }
+
+    static boolean isRoot() {
+        try {
+            return Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0);
+        } catch (IOException e) {
+            return false; // it is not known to be root
+        }
     }
 
     private static void refuse(String user, String what) {
@@ -153,9 +156,7 @@ record RunAs(String user, String group, VmConfig config, List<Path> files) {
                 .disk()
                 .ifPresent(disk ->
                         line.addAll(List.of("-add-fd", "fd=" + (FIRST_FILE + files.size() - 1) + ",set=" + FD_SET)));
-        Path socket = new SandboxFiles(INSIDE).filesSocket();
-        line.addAll(List.of("-chardev", "socket,id=files,server=on,wait=off,path=" + socket));
-        line.addAll(List.of("-mon", "chardev=files,mode=control"));
+        line.addAll(ControlArguments.openFiles(new SandboxFiles(INSIDE)));
         return line;
     }
 

@@ -44,7 +44,7 @@ record SandboxFiles(Path directory) {
         return directory.resolve("state.sock");
     }
 
-    /** Of a QEMU that runs as another user: the monitor that takes open files. */
+    /** Of a QEMU that runs as another user or has macvtaps: the monitor that takes open files. */
     Path filesSocket() {
         return directory.resolve("files.sock");
     }

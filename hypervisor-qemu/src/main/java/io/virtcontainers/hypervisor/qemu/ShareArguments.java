@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.hypervisor.qemu;
 
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.SharedFs;
 import io.virtcontainers.spi.VmConfig;
 import java.util.List;
@@ -15,13 +16,33 @@ final class ShareArguments {
         return config.settings().sharedFs().type() == SharedFs.VIRTIO_FS;
     }
 
+    static boolean is9p(HypervisorConfig settings) {
+        return settings.sharedFs().type() == SharedFs.VIRTIO_9P;
+    }
+
     static List<String> of(VmConfig config, SandboxFiles files) {
-        return isVirtioFs(config)
-                ? List.of(
+        return switch (config.settings().sharedFs().type()) {
+            case NONE -> List.of();
+            case VIRTIO_FS ->
+                List.of(
                         "-chardev",
                         "socket,id=share,path=" + QemuCommandLine.escape(files.shareSocket()),
                         "-device",
-                        "vhost-user-fs-pci,id=share0,chardev=share,tag=" + VmConfig.SHARE_TAG + ",queue-size=" + QUEUE)
-                : List.of();
+                        "vhost-user-fs-pci,id=share0,chardev=share,tag=" + VmConfig.SHARE_TAG + ",queue-size=" + QUEUE);
+            // passthrough: an owner or mode that cannot be set is an error in the guest. remap: sources on several file
+            // systems have different numbers of inodes.
+            case VIRTIO_9P ->
+                List.of(
+                        "-fsdev",
+                        "local,id=share,security_model=passthrough,multidevs=remap,path="
+                                + QemuCommandLine.escape(files.shareDirectory()),
+                        "-device",
+                        VirtioDevice.of(
+                                config.settings().machine(),
+                                "virtio-9p",
+                                "id=share0",
+                                "fsdev=share",
+                                "mount_tag=" + VmConfig.SHARE_TAG));
+        };
     }
 }

@@ -15,14 +15,19 @@ final class UnsupportedSettings {
     static void refuse(VmConfig config) {
         HypervisorConfig settings = config.settings();
         SharedFsConfig share = settings.sharedFs();
-        refuse(share.type() == SharedFs.VIRTIO_9P, "sharedFs", share.type());
         boolean virtioFs = share.type() == SharedFs.VIRTIO_FS;
+        boolean live = share.type() != SharedFs.NONE;
         refuse(virtioFs && share.daxSize().bytes() > 0, "sharedFs daxSize", share.daxSize());
-        refuse(virtioFs && settings.user().isPresent(), "sharedFs with user", settings.user());
+        refuse(live && settings.user().isPresent(), "sharedFs with user", settings.user());
         boolean hasPci = MachineModel.of(settings.machine().type()).hasPci();
         refuse(virtioFs && !hasPci, "sharedFs on machine", settings.machine().type());
         boolean template = !(config.memoryImage() instanceof MemoryImage.None);
-        refuse(virtioFs && template, "sharedFs with memory image", config.memoryImage());
+        refuse(live && template, "sharedFs with memory image", config.memoryImage());
+        if (share.type() == SharedFs.VIRTIO_9P && !RunAs.isRoot()) {
+            throw new UnsupportedException(
+                    "sharedFs VIRTIO_9P needs root, for a mount namespace and for the owners of files:"
+                            + " use SharedFs.NONE");
+        }
     }
 
     private static void refuse(boolean unsupported, String setting, Object value) {

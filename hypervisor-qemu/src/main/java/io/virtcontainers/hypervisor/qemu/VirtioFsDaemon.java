@@ -2,10 +2,8 @@
 package io.virtcontainers.hypervisor.qemu;
 
 import io.virtcontainers.CancelledException;
-import io.virtcontainers.Device;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
-import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.SharedFsConfig;
 import io.virtcontainers.spi.Deadline;
 import java.io.IOException;
@@ -21,10 +19,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The virtiofsd of one machine, in a mount namespace of its own. What the guest sees is one directory, read-only in itself;
- * each shared directory or file of the host is a bind mount below it, made inside that namespace only. So the host's own
- * mount table is never touched, and all mounts end with the process. Mounts that the host makes later come in, where the
- * host's mounts propagate; nothing propagates back.
+ * The virtiofsd of one machine, in a {@link ShareNamespace}, which ends with it.
  *
  * <p>It ends when QEMU closes its socket. {@link OrphanReaper} knows it by the socket in its command line.
  */
@@ -32,11 +27,6 @@ final class VirtioFsDaemon {
     private static final Logger log = LoggerFactory.getLogger(VirtioFsDaemon.class);
     private static final List<String> DIRECTORIES =
             List.of("/usr/libexec", "/usr/lib/qemu", "/usr/libexec/qemu-kvm", "/usr/bin", "/usr/local/bin");
-    static final String REMEDY = "it is of util-linux (\"apt install util-linux mount\")";
-
-    /** The programs of the host that it takes besides virtiofsd. */
-    static final List<String> TOOLS = List.of("mount", "umount", "nsenter", "unshare");
-
     /** Where QEMU's virtiofsd keeps a lock for each socket, by its path with dots for slashes; it never deletes them. */
     private static final Path LOCKS = Path.of("/run/virtiofsd");
 
@@ -44,7 +34,6 @@ final class VirtioFsDaemon {
     private static final Duration KILL = Duration.ofSeconds(5);
     private static final long LOOK_MILLIS = 10;
 
-    private final ProcessLauncher launcher;
     private final SandboxFiles files;
 
     /** Of unshare, virtiofsd's parent, which ends with it as it does. */
@@ -53,11 +42,13 @@ final class VirtioFsDaemon {
     /** Empty where another process started it. */
     private final Optional<ManagedProcess> process;
 
+    private final ShareNamespace namespace;
+
     private VirtioFsDaemon(ProcessLauncher launcher, SandboxFiles files, long pid, Optional<ManagedProcess> process) {
-        this.launcher = launcher;
         this.files = files;
         this.pid = pid;
         this.process = process;
+        this.namespace = new ShareNamespace(launcher, files, pid, () -> isOf(pid, files));
     }
 
     /**
@@ -71,7 +62,7 @@ final class VirtioFsDaemon {
             SharedFsConfig settings,
             boolean detached,
             Deadline deadline) {
-        String unshare = Programs.require("unshare", REMEDY).toString();
+        String unshare = Programs.require("unshare", ShareNamespace.REMEDY).toString();
         List<String> line = new ArrayList<>();
         // First cut off from the host but for what comes from there, then open for the namespace that virtiofsd makes.
         line.addAll(List.of(unshare, "--mount", "--propagation", "slave", "--"));
@@ -89,7 +80,7 @@ final class VirtioFsDaemon {
             try {
                 daemon.awaitSocket(process, deadline);
                 Files.writeString(files.sharePid(), Long.toString(process.pid()));
-                daemon.mount(List.of("--bind"), files.shareDirectory(), files.shareDirectory(), true, deadline);
+                daemon.namespace.showDirectory(deadline);
                 return daemon;
             } catch (IOException | RuntimeException e) {
                 daemon.kill();
@@ -159,108 +150,9 @@ final class VirtioFsDaemon {
         }
     }
 
-    /** Shows the guest a directory or file; returns its name in the shared directory. */
-    String add(Device.Shared shared, Deadline deadline) {
-        Path place = files.shareDirectory().resolve(shared.id());
-        try {
-            Path source = shared.source().toRealPath();
-            makePlace(source, place);
-            if (shared.readOnly()) {
-                addReadOnly(source, place, deadline);
-            } else {
-                mount(List.of("--rbind"), source, place, false, deadline);
-            }
-        } catch (IOException e) {
-            throw new HypervisorException("cannot share " + shared.source() + ": " + e, e);
-        } catch (RuntimeException e) {
-            remove(shared.id(), deadline);
-            throw e;
-        }
-        return shared.id();
-    }
-
-    private static void makePlace(Path source, Path place) throws IOException {
-        if (Files.isDirectory(source)) {
-            Files.createDirectories(place);
-        } else if (Files.isRegularFile(source)) {
-            Files.write(place, new byte[0]);
-        } else {
-            throw new InvalidConfigException("source", source.toString(), "is no directory or regular file");
-        }
-    }
-
-    /**
-     * A mount reaches virtiofsd's own namespace as it is when it is made, and is not changed there later. So it is made
-     * read-only at a place that virtiofsd does not see, and taken from there; without the mounts below, which would not be
-     * read-only.
-     */
-    private void addReadOnly(Path source, Path place, Deadline deadline) throws IOException {
-        Path stage = files.directory().resolve("stage-" + place.getFileName());
-        makePlace(source, stage);
-        try {
-            mount(List.of("--bind"), source, stage, true, deadline);
-            mount(List.of("--bind"), stage, place, false, deadline);
-        } finally {
-            unmount(stage, deadline);
-            Files.deleteIfExists(stage);
-        }
-    }
-
-    boolean has(String id) {
-        return Files.exists(files.shareDirectory().resolve(id));
-    }
-
-    /** Takes it away, also under open files of the guest; does nothing if it is not there. */
-    void remove(String id, Deadline deadline) {
-        Path place = files.shareDirectory().resolve(id);
-        if (!Files.exists(place)) {
-            return;
-        }
-        if (isOf(pid, files)) {
-            unmount(place, deadline);
-        }
-        try {
-            Files.deleteIfExists(place); // what is mounted on it is in the other namespace; never recursive
-        } catch (IOException e) {
-            throw new HypervisorException("cannot remove the mount point " + place + ": " + e, e);
-        }
-    }
-
-    private void unmount(Path place, Deadline deadline) {
-        inside(List.of(Programs.require("umount", REMEDY).toString(), "--lazy", place.toString()), deadline)
-                .ifPresent(problem -> log.debug("umount {}: {}", place, problem));
-    }
-
-    private void mount(List<String> how, Path source, Path target, boolean readOnly, Deadline deadline) {
-        String mount = Programs.require("mount", REMEDY).toString();
-        List<String> line = new ArrayList<>(List.of(mount, "--no-mtab", "--no-canonicalize"));
-        line.addAll(how);
-        line.addAll(List.of("--", source.toString(), target.toString()));
-        Optional<String> problem = inside(line, deadline);
-        if (problem.isEmpty() && readOnly) {
-            problem = inside(
-                    List.of(mount, "--no-mtab", "--no-canonicalize", "-o", "remount,bind,ro", target.toString()),
-                    deadline);
-        }
-        problem.ifPresent(words -> {
-            throw new HypervisorException("cannot show " + source + " to virtiofsd: " + words);
-        });
-    }
-
-    /** Runs a program in the namespace; returns what it said if it failed. */
-    private Optional<String> inside(List<String> command, Deadline deadline) {
-        List<String> line = new ArrayList<>(
-                List.of(Programs.require("nsenter", REMEDY).toString(), "--mount=/proc/" + pid + "/ns/mnt", "--"));
-        line.addAll(command);
-        ManagedProcess run = launcher.start(line, Path.of("/"), deadline);
-        try {
-            int code =
-                    deadline.await(run.exit(), "the end of " + command.get(0)).orElse(0);
-            return code == 0 ? Optional.empty() : Optional.of(ExitReason.lastWords(run.output()));
-        } catch (RuntimeException e) {
-            run.kill();
-            throw e;
-        }
+    /** Where what it shows is mounted. */
+    ShareNamespace namespace() {
+        return namespace;
     }
 
     /** When it ends: how. Never completes for one that another process started. */

@@ -141,8 +141,10 @@ final class ConfigurationRules {
                 "needs an initrd, or the built-in agent, in place of " + named(Options.IMAGE));
         refuse(
                 Options.ENABLE_TEMPLATE,
-                all.get(Options.ENABLE_TEMPLATE) && all.get(Options.SHARED_FS).equals("virtio-fs"),
-                "cannot be together with " + named(Options.SHARED_FS) + ": a machine with virtio-fs cannot be cloned");
+                all.get(Options.ENABLE_TEMPLATE)
+                        && List.of("virtio-fs", "virtio-9p").contains(all.get(Options.SHARED_FS)),
+                "cannot be together with " + named(Options.SHARED_FS)
+                        + ": a machine that shares files cannot be cloned");
     }
 
     private void refuse(ConfigOption<?> option, boolean contradicts, String problem) {

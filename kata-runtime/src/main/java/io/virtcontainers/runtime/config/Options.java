@@ -169,9 +169,10 @@ public final class Options {
     public static final ConfigOption<String> SHARED_FS = add(ConfigOption.of(
                     QEMU,
                     "shared_fs",
-                    new Choice(List.of("auto", "virtio-fs", "none"), List.of("virtio-9p")),
+                    new Choice(List.of("auto", "virtio-fs", "virtio-9p", "none"), List.of()),
                     "auto",
-                    "How directories of the host are shared. virtio-fs: live, needs root and virtiofsd. none: as copies."
+                    "How directories of the host are shared. virtio-fs: live, needs root and virtiofsd. virtio-9p:"
+                            + " live, by QEMU itself, needs root and a kernel with 9p, and is slower. none: as copies."
                             + " auto: virtio-fs if the runtime is root, else none.")
             .kataDefault("\"virtio-9p\"")
             .annotation("hypervisor")
@@ -298,9 +299,8 @@ public final class Options {
                     QEMU, "disable_nesting_checks", TRUTH, false, "Do not make devices simpler on a nested host.")
             .meaningless("devices are the same on every host"));
     public static final ConfigOption<Integer> MSIZE_9P = add(ConfigOption.of(
-                    QEMU, "msize_9p", new Count(1, MANY, " of bytes"), 8192, "The size of 9p's packets, in bytes.")
+                    QEMU, "msize_9p", new Count(4096, MANY, " of bytes"), 8192, "The size of 9p's packets, in bytes.")
             .zeroIsDefault()
-            .notYet("shared_fs cannot be virtio-9p")
             .annotation("hypervisor")
             .env("Hypervisor.Msize9p"));
     public static final ConfigOption<Boolean> USE_VSOCK = add(ConfigOption.of(

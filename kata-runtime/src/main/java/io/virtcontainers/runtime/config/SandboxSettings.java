@@ -179,6 +179,7 @@ final class SandboxSettings {
         SharedFsConfig standard = SharedFsConfig.defaults();
         SharedFs type = switch (configuration.get(Options.SHARED_FS)) {
             case "virtio-fs" -> SharedFs.VIRTIO_FS;
+            case "virtio-9p" -> SharedFs.VIRTIO_9P;
             case "none" -> SharedFs.NONE;
             default ->
                 Files.isWritable(FOR_ROOT) && machineType(configuration) != MachineType.MICROVM
@@ -191,6 +192,6 @@ final class SandboxSettings {
                 configuration.get(Options.VIRTIO_FS_CACHE),
                 standard.daxSize(),
                 configuration.get(Options.VIRTIO_FS_EXTRA_ARGS),
-                standard.msize9p());
+                configuration.get(Options.MSIZE_9P));
     }
 }

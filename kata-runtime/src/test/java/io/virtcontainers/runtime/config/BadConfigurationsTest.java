@@ -86,7 +86,7 @@ class BadConfigurationsTest {
                         "default_maxvcpus = 99999999999: must be a whole number from 0 to 240"),
                 mistake(Q + "machine_type = \"vax\"", "machine_type = \"vax\": must be q35, pc, microvm or virt"),
                 mistake(Q + "virtio_fs_cache = \"never\"", "virtio_fs_cache = \"never\": must be none, auto or always"),
-                mistake(Q + "shared_fs = \"nfs\"", "shared_fs = \"nfs\": must be auto, virtio-fs or none"),
+                mistake(Q + "shared_fs = \"nfs\"", "shared_fs = \"nfs\": must be auto, virtio-fs, virtio-9p or none"),
                 mistake(
                         "[runtime]\ninternetworking_model = \"bridged\"",
                         ":2: [runtime] internetworking_model = \"bridged\": must be tcfilter, macvtap or none"),
@@ -161,9 +161,10 @@ class BadConfigurationsTest {
                         Q + "block_device_cache_direct = true",
                         "block_device_cache_direct = true: needs block_device_cache_set, by default false, to be true"),
                 // What is known but not there.
+                mistake(Q + "msize_9p = 4095", "msize_9p = 4095: must be"),
                 mistake(
-                        Q + "shared_fs = \"virtio-9p\"",
-                        "shared_fs = \"virtio-9p\": is not supported: must be auto, virtio-fs or none"),
+                        "[factory]\nenable_template = true\n" + Q + "shared_fs = \"virtio-9p\"",
+                        "enable_template = true: cannot be together with shared_fs"),
                 mistake(
                         Q + "block_device_driver = \"nvdimm\"",
                         "block_device_driver = \"nvdimm\": is not supported: must be virtio-blk or virtio-scsi"),

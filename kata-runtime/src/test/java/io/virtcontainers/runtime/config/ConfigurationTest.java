@@ -236,6 +236,10 @@ class ConfigurationTest {
         assertThat(microvm.memory().max()).isEmpty();
         assertThat(microvm.memory().hugepages()).isTrue();
         assertThat(microvm.sharedFs().type()).isEqualTo(SharedFs.NONE);
+        HypervisorConfig plan9 = qemu("machine_type = \"microvm\"\nshared_fs = \"virtio-9p\"\nmsize_9p = 65536\n")
+                .hypervisor();
+        assertThat(plan9.sharedFs().type()).isEqualTo(SharedFs.VIRTIO_9P);
+        assertThat(plan9.sharedFs().msize9p()).isEqualTo(65536);
         SandboxConfig all = qemu("default_vcpus = -1\nshared_fs = \"none\"\n[factory]\nenable_template = true")
                 .applyTo(SandboxConfig.builder("x"))
                 .build();

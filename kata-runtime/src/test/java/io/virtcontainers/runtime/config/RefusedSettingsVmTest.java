@@ -43,12 +43,6 @@ class RefusedSettingsVmTest {
     }
 
     @Test
-    void plan9() {
-        assertThat(Options.MSIZE_9P.support()).isEqualTo(ConfigOption.Support.NOT_YET);
-        assertRefused(sharing(SharedFs.VIRTIO_9P, MemorySize.ofBytes(0)));
-    }
-
-    @Test
     void theDaxWindow() {
         assertThat(Options.VIRTIO_FS_CACHE_SIZE.support()).isEqualTo(ConfigOption.Support.NOT_YET);
         assertRefused(sharing(SharedFs.VIRTIO_FS, MemorySize.mib(64)));

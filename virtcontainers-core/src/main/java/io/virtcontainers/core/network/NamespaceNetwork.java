@@ -200,9 +200,7 @@ final class NamespaceNetwork {
         if (wanted.isEmpty()) {
             throw new HostSetupException("the link " + index + " is gone from the namespace " + config.path());
         }
-        NetworkConfig.Namespace tcfilter =
-                new NetworkConfig.Namespace(config.path(), NetworkModel.TCFILTER, config.dns());
-        return wire(tcfilter, tool, wanted, all, queues);
+        return wire(config, tool, wanted, all, queues);
     }
 
     static void unwireLink(NetworkConfig.Namespace config, int index, Deadline deadline) {

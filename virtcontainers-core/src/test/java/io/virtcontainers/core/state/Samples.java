@@ -95,6 +95,9 @@ final class Samples {
         if (component.equals("cpus")) {
             return Optional.of("0-1");
         }
+        if (component.equals("msize9p")) {
+            return 65536;
+        }
         if (component.equals("capabilities")) {
             return Optional.of(new Capabilities(
                     List.of("CAP_A"), List.of("CAP_B"), List.of("CAP_C"), List.of("CAP_D"), List.of("CAP_E")));
