@@ -4,12 +4,13 @@
 
 use crate::inotify::Inotify;
 use crate::status::{Result, Status};
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
 const MAX_FILE: u64 = 1 << 20;
+const FREEZE: &str = "cgroup.freeze";
 
 pub fn read(directory: &Path, name: &str) -> Option<String> {
     let mut text = String::new();
@@ -45,7 +46,10 @@ pub fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 pub fn write(directory: &Path, name: &str, value: &str) -> Result<()> {
-    fs::write(directory.join(name), value).map_err(|error| {
+    // Not as a file that is made or cut, which the kernel would look for in vain.
+    let file = OpenOptions::new().write(true).open(directory.join(name));
+    let result = file.and_then(|mut file| file.write_all(value.as_bytes()));
+    result.map_err(|error| {
         let action = format!("write {value:?} to {name}");
         match error.raw_os_error() {
             Some(libc::EINVAL) | Some(libc::ERANGE) => {
@@ -74,30 +78,32 @@ pub fn pids(cgroup: &Path) -> Vec<i32> {
     pids
 }
 
-/// Freezes or thaws, and waits until the kernel says so; what cannot be frozen in time is thawed.
-pub async fn set_frozen(cgroup: &Path, frozen: bool, limit: Duration) -> Result<()> {
-    const SWITCH: &str = "cgroup.freeze";
+/// Freezes, and waits until the kernel says so; what cannot be frozen in time is thawed.
+pub async fn freeze(cgroup: &Path, limit: Duration) -> Result<()> {
     const EVENTS: &str = "cgroup.events";
     let fail = |error| Status::io("watch the state of the cgroup", &error);
     let inotify = Inotify::new().map_err(fail)?;
     inotify.add(&cgroup.join(EVENTS)).map_err(fail)?;
-    let wanted = u64::from(frozen);
-    write(cgroup, SWITCH, &wanted.to_string())?;
-    let reached = || field(&read(cgroup, EVENTS).unwrap_or_default(), "frozen") == Some(wanted);
+    write(cgroup, FREEZE, "1")?;
+    let reached = || field(&read(cgroup, EVENTS).unwrap_or_default(), "frozen") == Some(1);
     let wait = async {
         while !reached() {
             inotify.next().await.map_err(fail)?;
         }
         Ok(())
     };
-    let result = tokio::time::timeout(limit, wait).await.unwrap_or_else(|_| {
-        let action = if frozen { "frozen" } else { "thawed" };
-        Err(Status::deadline(format!("not {action} within {limit:?}")))
-    });
-    if result.is_err() && frozen {
-        write(cgroup, SWITCH, "0")?;
+    let result = tokio::time::timeout(limit, wait)
+        .await
+        .unwrap_or_else(|_| Err(Status::deadline(format!("not frozen within {limit:?}"))));
+    if result.is_err() {
+        thaw(cgroup)?;
     }
     result
+}
+
+/// The kernel has nothing to wait for: the processes run on when the write returns.
+pub fn thaw(cgroup: &Path) -> Result<()> {
+    write(cgroup, FREEZE, "0")
 }
 
 #[cfg(test)]
@@ -136,6 +142,7 @@ mod tests {
     fn freezer(state: &str) -> TempDir {
         let directory = TempDir::new();
         fs::write(directory.path().join("cgroup.events"), state).unwrap();
+        fs::write(directory.path().join(FREEZE), "0").unwrap();
         directory
     }
 
@@ -143,7 +150,7 @@ mod tests {
     async fn freezing_ends_when_the_kernel_says_so() {
         let cgroup = freezer("populated 1\nfrozen 0\n");
         let limit = Duration::from_secs(60);
-        let freeze = set_frozen(cgroup.path(), true, limit);
+        let freeze = freeze(cgroup.path(), limit);
         tokio::pin!(freeze);
         assert!(is_pending(freeze.as_mut()).await);
         assert_eq!(read(cgroup.path(), "cgroup.freeze").unwrap(), "1");
@@ -156,7 +163,7 @@ mod tests {
     async fn what_does_not_freeze_in_time_runs_on() {
         let cgroup = freezer("populated 1\nfrozen 0\n");
         let limit = Duration::from_millis(1);
-        let error = set_frozen(cgroup.path(), true, limit).await.unwrap_err();
+        let error = freeze(cgroup.path(), limit).await.unwrap_err();
         assert_eq!(error.code, Code::DeadlineExceeded);
         assert_eq!(read(cgroup.path(), "cgroup.freeze").unwrap(), "0");
     }

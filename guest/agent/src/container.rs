@@ -15,7 +15,7 @@ use crate::reaper::Exit;
 use crate::runtime::Runtime;
 use crate::status::{Code, Result, Status};
 use crate::storage::Storages;
-use crate::{cgroup, device, ids, oci, paths, resolver, sys, sysctl};
+use crate::{cgroup, device, identity, ids, oci, paths, resolver, sys, sysctl};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::path::PathBuf;
@@ -252,6 +252,7 @@ impl Container {
             }
         }
         resolver::add(&mut json, &config.sandbox(), &root);
+        identity::add(&mut json, &config.sandbox(), &root);
         fs::write(self.bundle.join("config.json"), json.to_string()).map_err(describe)
     }
 

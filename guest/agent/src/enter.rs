@@ -52,8 +52,8 @@ pub struct Confinement {
 }
 
 impl Entry {
-    /// Blocks until the program runs. The calling thread is spoiled for anything else: its children
-    /// would be in the container's PID namespace.
+    /// Blocks until the program runs. Later children of the calling thread would be in the
+    /// container's PID namespace too.
     pub fn start(self, reaper: &Reaper) -> Result<(i32, Exit)> {
         let fail = |error: io::Error| Status::io("start a process in the container", &error);
         let (report, sender) = sys::pipe().map_err(fail)?;

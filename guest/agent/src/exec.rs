@@ -10,7 +10,7 @@ use crate::proto::grpc;
 use crate::reaper::Exit;
 use crate::rights::{self, Capabilities};
 use crate::status::{Code, Result, Status};
-use crate::{ids, oci, sys};
+use crate::{ids, oci, sys, worker};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -49,17 +49,14 @@ impl Container {
     async fn launch(self: &Arc<Self>, process: grpc::Process) -> Result<Process> {
         let (sender, receiver) = oneshot::channel();
         let this = self.clone();
-        // A thread of its own, as what enters a PID namespace is of no other use.
-        std::thread::Builder::new()
-            .name("exec".into())
-            .spawn(move || {
-                let reaper = &this.context.runtime.reaper;
-                // What nobody waits for any more must not stay.
-                if let Err(Ok((pid, exit, _))) = sender.send(this.enter(&process)) {
-                    let _ = reaper.kill(pid, &exit, libc::SIGKILL);
-                }
-            })
-            .map_err(|error| Status::io("start a thread", &error))?;
+        let job = move || {
+            let reaper = &this.context.runtime.reaper;
+            // What nobody waits for any more must not stay.
+            if let Err(Ok((pid, exit, _))) = sender.send(this.enter(&process)) {
+                let _ = reaper.kill(pid, &exit, libc::SIGKILL);
+            }
+        };
+        worker::run(Box::new(job)).map_err(|error| Status::io("start a thread", &error))?;
         let late = || Status::deadline(format!("exec took over {:?}", enter::LIMIT));
         let started = tokio::time::timeout(enter::LIMIT, receiver);
         let started = started.await.map_err(|_| late())?;
@@ -73,7 +70,7 @@ impl Container {
         process
     }
 
-    /// Blocks the thread, and spoils it.
+    /// Blocks the thread, and leaves it in the container's PID namespace for its children.
     fn enter(&self, process: &grpc::Process) -> Result<(i32, Exit, Ends)> {
         let config = &self.context.config;
         let init = self.find("")?;

@@ -32,7 +32,8 @@ const MAX_PART: usize = 512 << 10;
 const MODE_BITS: u32 = 0o7777;
 
 pub fn read(root: &Root, request: &ReadFileRequest) -> Result<ReadFileResponse> {
-    let fail = |error: io::Error| Status::io(format!("read {:?} in the container", request.path), &error);
+    let fail =
+        |error: io::Error| Status::io(format!("read {:?} in the container", request.path), &error);
     let offset = u64::try_from(request.offset)
         .map_err(|_| Status::invalid(format!("offset {} is negative", request.offset)))?;
     let length = request.length as usize;

@@ -35,6 +35,7 @@ pub mod grpc;
 pub mod hooks;
 pub mod hotplug;
 pub mod hugepages;
+pub mod identity;
 pub mod ids;
 pub mod image;
 pub mod inotify;
@@ -84,6 +85,7 @@ pub mod sysctl;
 pub mod uevent;
 pub mod update;
 pub mod vsock;
+pub mod worker;
 
 #[cfg(test)]
 mod testing;

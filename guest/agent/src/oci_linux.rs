@@ -206,11 +206,7 @@ mod tests {
 
     #[test]
     fn ipc_and_uts_are_joined_and_the_network_is_never_made() {
-        let shared = Shared {
-            ipc: "/ns/ipc".into(),
-            uts: "/ns/uts".into(),
-            pid: None,
-        };
+        let shared = Shared::at(std::path::Path::new("/ns"));
         let part = grpc::Linux {
             namespaces: ["pid", "network", "ipc", "uts", "mount", "cgroup"]
                 .map(|kind| namespace(kind, ""))

@@ -4,7 +4,7 @@
 
 use crate::cgroup;
 use crate::container::{Container, Phase};
-use crate::status::Result;
+use crate::status::{Result, Status};
 use std::time::Duration;
 
 /// Freezing waits for processes that the kernel cannot interrupt.
@@ -14,7 +14,9 @@ impl Container {
     pub async fn pause(&self) -> Result<()> {
         let _operation = self.operation.write().await;
         self.require("pause", Phase::Running)?;
-        self.freeze(true).await?;
+        cgroup::freeze(&self.cgroup, LIMIT)
+            .await
+            .map_err(|status| self.in_context(status))?;
         self.set_phase(Phase::Paused);
         Ok(())
     }
@@ -22,14 +24,12 @@ impl Container {
     pub async fn resume(&self) -> Result<()> {
         let _operation = self.operation.write().await;
         self.require("resume", Phase::Paused)?;
-        self.freeze(false).await?;
+        cgroup::thaw(&self.cgroup).map_err(|status| self.in_context(status))?;
         self.set_phase(Phase::Running);
         Ok(())
     }
 
-    async fn freeze(&self, frozen: bool) -> Result<()> {
-        cgroup::set_frozen(&self.cgroup, frozen, LIMIT)
-            .await
-            .map_err(|status| status.context(format!("container {}", self.id)))
+    fn in_context(&self, status: Status) -> Status {
+        status.context(format!("container {}", self.id))
     }
 }

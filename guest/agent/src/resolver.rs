@@ -16,18 +16,24 @@ pub fn add(spec: &mut Value, sandbox: &Path, root: &Path) {
     if !file.exists() {
         return;
     }
+    let present = fs::symlink_metadata(root.join(&TARGET[1..])).is_ok();
+    if present || !is_read_only(root) {
+        bind(spec, &file, TARGET);
+    }
+}
+
+/// Mounts a file of the sandbox, to be read only, unless something else is mounted there.
+pub fn bind(spec: &mut Value, file: &Path, target: &str) {
     let mounts = match spec.get_mut("mounts").and_then(Value::as_array_mut) {
         Some(mounts) => mounts,
         None => return,
     };
-    let taken = mounts.iter().any(|mount| mount["destination"] == TARGET);
-    let present = fs::symlink_metadata(root.join(&TARGET[1..])).is_ok();
-    if taken || !present && is_read_only(root) {
-        debug!("{TARGET}: mounted by the host {taken}, in the image {present}");
+    if mounts.iter().any(|mount| mount["destination"] == target) {
+        debug!("{target}: mounted by the host");
         return;
     }
     mounts.push(json!({
-        "destination": TARGET, "source": file, "type": "bind", "options": ["rbind", "ro"],
+        "destination": target, "source": file, "type": "bind", "options": ["rbind", "ro"],
     }));
 }
 

@@ -7,6 +7,7 @@
 use crate::config::Config;
 use crate::container::{blocking, Container, Context};
 use crate::hooks::Hooks;
+use crate::identity::Identity;
 use crate::namespace::{self, Shared};
 use crate::oom::{self, Oom};
 use crate::proto::{grpc, virtcontainers};
@@ -49,6 +50,7 @@ struct State {
 struct Sandbox {
     shared: Option<Shared>,
     storages: Vec<PathBuf>,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Agent {
@@ -112,18 +114,22 @@ impl Agent {
         Ok(())
     }
 
-    /// The host name of all containers changes at once, as they share a namespace.
+    /// The host name of all containers changes at once, as they share a namespace, and so do the
+    /// numbers of machine and boot. All of it without a thread: for a clone these are the first
+    /// steps, and its QEMU has to translate the code of each.
     pub async fn renew_sandbox(&self, request: virtcontainers::RenewSandboxRequest) -> Result<()> {
         check_hostname(&request.hostname)?;
         let _gate = self.gate.write().await;
-        let shared = self.sandbox()?.shared;
+        let sandbox = self.sandbox()?;
         if self.config().guest {
             rng::reseed(&request.random)?;
             clock::set(request.sec, request.usec)?;
         }
-        if let Some(shared) = shared {
-            let hostname = request.hostname;
-            blocking(move || namespace::set_hostname(&shared, &hostname)).await?;
+        if let Some(shared) = &sandbox.shared {
+            namespace::set_hostname(shared, &request.hostname)?;
+        }
+        if let Some(identity) = &sandbox.identity {
+            identity.renew()?;
         }
         info!("the sandbox is {} now", request.sandbox_id);
         for id in &request.resumed_containers {
@@ -244,6 +250,7 @@ fn make_sandbox(context: &Context, request: &grpc::CreateSandboxRequest) -> Resu
     let mut sandbox = Sandbox {
         shared: None,
         storages: Vec::new(),
+        identity: None,
     };
     let result = fill_sandbox(&mut sandbox, context, request);
     if let Err(status) = result {
@@ -271,6 +278,7 @@ fn fill_sandbox(
     if config.guest {
         let directory = config.private.join("ns");
         sandbox.shared = Some(namespace::create(&directory, &request.hostname)?);
+        sandbox.identity = Some(Arc::new(Identity::create(&config.sandbox())?));
     }
     if !request.guest_hook_path.is_empty() {
         *sys::lock(&context.hooks) = Arc::new(Hooks::find(&request.guest_hook_path)?);

@@ -695,7 +695,7 @@ final class SandboxLife {
             note(record().begin(Pending.Operation.STOP_SANDBOX), "stop");
         }
         GuestSession connected = session;
-        if (record().state() == State.RUNNING) {
+        if (record().state() == State.RUNNING && OrderlyEnd.isNeeded(record())) {
             shutDownAgent();
         } else if (connected != null) {
             connected.abort(died("stopped"));

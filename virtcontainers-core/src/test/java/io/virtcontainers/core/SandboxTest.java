@@ -11,6 +11,7 @@ import io.virtcontainers.CancelledException;
 import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.Container;
 import io.virtcontainers.DeadlineExceededException;
+import io.virtcontainers.Device;
 import io.virtcontainers.Diagnostics;
 import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestProcess;
@@ -26,6 +27,7 @@ import io.virtcontainers.Timeline;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -306,8 +308,10 @@ class SandboxTest {
     }
 
     @Test
-    void stopsTheMachineThoughTheAgentHangs() {
+    void stopsTheMachineThoughTheAgentHangs() throws IOException {
         Sandbox sandbox = fixture.running("demo");
+        String unused = sandbox.addDevice(
+                new Device.Block("disk", Files.createFile(fixture.rootfs.resolveSibling("disk")), /* readOnly= */ false));
         fixture.agents.faults().hang("destroySandbox");
         sandbox.stop();
         assertThat(fixture.hypervisor.machines().get(0).isAlive()).isFalse();
@@ -328,7 +332,6 @@ class SandboxTest {
         Sandbox sandbox = fixture.running("demo");
         Container container = fixture.container(sandbox, "c", "sleep");
         container.start();
-        fixture.agents.faults().hang("destroySandbox");
         sandbox.stop();
         assertThatThrownBy(() -> container.process().waitFor(SOON))
                 .isInstanceOf(VmDiedException.class)
