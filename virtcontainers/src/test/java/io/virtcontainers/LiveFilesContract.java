@@ -225,8 +225,6 @@ abstract class LiveFilesContract {
         Path small = Files.createDirectory(directory.resolve("small"));
         GuestDisks.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small.toString());
         try {
-            sandbox.close(); // one that was started before need not see the mount
-            sandbox = run();
             Container container = container("c", new Mount.Shared(small, GuestPath.of("/data"), false));
             assertThat(shell(container, "dd if=/dev/zero of=/data/x bs=1M count=8"))
                     .contains("No space left on device");
@@ -235,6 +233,52 @@ abstract class LiveFilesContract {
             sandbox.close();
         } finally {
             GuestDisks.run("umount", small.toString());
+        }
+    }
+
+    /** On any host: whether or not its mounts propagate to others. */
+    @Test
+    void whatTheHostHasMountedBelowASourceComesWithIt() throws IOException {
+        GuestDisks.run("mount", "-t", "tmpfs", "tmpfs", data.resolve("sub").toString());
+        try {
+            Files.writeString(data.resolve("sub/mounted"), "of the mount\n");
+            Container container = container(
+                    "c",
+                    new Mount.Shared(data, GuestPath.of("/data"), false),
+                    new Mount.Shared(data, GuestPath.of("/read-only"), true),
+                    new Mount.Shared(data.resolve("sub/mounted"), GuestPath.of("/file"), true));
+            assertThat(shell(
+                            container,
+                            "cat /read-only/sub/mounted /file; echo x > /read-only/sub/no; echo x > /file;"
+                                    + " echo of the guest > /data/sub/new"))
+                    .isEqualTo("""
+                            of the mount
+                            of the mount
+                            sh: can't create /read-only/sub/no: Read-only file system
+                            sh: can't create /file: Read-only file system""");
+            assertThat(data.resolve("sub/new")).hasContent("of the guest\n");
+            container.delete();
+        } finally {
+            GuestDisks.run("umount", data.resolve("sub").toString()); // nothing of the sandbox keeps it busy
+        }
+    }
+
+    @Test
+    void whatTheHostMountsLaterIsSeenBelowAMountThatPropagates() throws IOException {
+        Path later = Files.createDirectory(data.resolve("later"));
+        GuestDisks.run("mount", "--bind", data.toString(), data.toString());
+        try {
+            GuestDisks.run("mount", "--make-shared", data.toString());
+            Container container = container("c", new Mount.Shared(data, GuestPath.of("/data"), false));
+            GuestDisks.run("mount", "-t", "tmpfs", "tmpfs", later.toString());
+            Files.writeString(later.resolve("file"), "came later\n");
+            assertThat(shell(container, "cat /data/later/file")).isEqualTo("came later");
+            assertThat(mounts()).as("those of this test").hasSize(2);
+            GuestDisks.run("umount", "--lazy", later.toString()); // the guest's caches keep it busy
+            assertThat(shell(container, "ls /data/later; echo end")).isEqualTo("end");
+            container.delete();
+        } finally {
+            GuestDisks.run("umount", "--lazy", "--recursive", data.toString());
         }
     }
 

@@ -40,9 +40,9 @@ final class QemuAttachment {
                     sandboxId,
                     identity,
                     process,
-                    VirtioFsDaemon.find(launcher, files),
+                    VirtioFsDaemon.find(files),
                     ShareArguments.is9p(settings)
-                            ? Optional.of(ShareNamespace.ofQemu(launcher, files, identity.pid()))
+                            ? Optional.of(ShareNamespace.ofQemu(files, identity.pid()))
                             : Optional.empty(),
                     control,
                     files,

@@ -75,7 +75,7 @@ final class QemuLaunch {
                         identity,
                         process,
                         daemon,
-                        keeper.map(unused -> ShareNamespace.ofQemu(launcher, files, process.pid())),
+                        keeper.map(unused -> ShareNamespace.ofQemu(files, process.pid())),
                         sockets,
                         files,
                         config.settings(),

@@ -164,7 +164,7 @@ final class QemuMachine implements VirtualMachine {
         if (device instanceof Device.Shared shared) {
             return shares.orElseThrow(() -> new UnsupportedException("sandbox " + sandboxId + " shares no files: "
                             + "create it with HypervisorConfig.sharedFs VIRTIO_FS or VIRTIO_9P"))
-                    .add(shared, deadline);
+                    .add(shared);
         }
         requireHotplug("takes no devices while it runs");
         plugged.add(device.id());
@@ -209,7 +209,7 @@ final class QemuMachine implements VirtualMachine {
     @Override
     public void removeDevice(String id, Deadline deadline) {
         if (shares.isPresent() && shares.get().has(id)) {
-            shares.get().remove(id, deadline);
+            shares.get().remove(id);
             return;
         }
         devices.remove(id, deadline);

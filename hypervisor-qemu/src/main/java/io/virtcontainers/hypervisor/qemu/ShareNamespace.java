@@ -6,13 +6,13 @@ import io.virtcontainers.Device;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.InvalidConfigException;
+import io.virtcontainers.linux.LinuxException;
+import io.virtcontainers.linux.MountNamespace;
 import io.virtcontainers.spi.Deadline;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
@@ -21,38 +21,37 @@ import org.slf4j.LoggerFactory;
 /**
  * The mount namespace of the process that shows a guest the host's files: virtiofsd, or QEMU itself for 9p. The guest sees one
  * directory, read-only in itself; each shared directory or file of the host is a bind mount below it, made inside that
- * namespace only. So the host's own mount table is never touched, and all mounts end with the process. Mounts that the host
- * makes later come in, where the host's mounts propagate; nothing propagates back.
+ * namespace only. So the host's own mount table is never touched, and all mounts end with the process. What is mounted on the
+ * host when a source is added comes with it; what the host mounts below it later, where the host's mounts propagate. Nothing
+ * propagates back.
  */
 final class ShareNamespace {
     private static final Logger log = LoggerFactory.getLogger(ShareNamespace.class);
 
-    static final String REMEDY = "it is of util-linux (\"apt install util-linux mount\")";
+    static final String REMEDY = "it is of util-linux (\"apt install util-linux\")";
 
     /** The programs of the host that it takes. */
-    static final List<String> TOOLS = List.of("mount", "umount", "nsenter", "unshare");
+    static final List<String> TOOLS = List.of("nsenter", "unshare");
 
     private static final long LOOK_MILLIS = 1;
 
-    private final ProcessLauncher launcher;
     private final SandboxFiles files;
-    private final long pid;
+    private final MountNamespace namespace;
     private final BooleanSupplier alive;
 
     /**
      * @param pid a process in the namespace
      * @param alive whether the pid is still that process's
      */
-    ShareNamespace(ProcessLauncher launcher, SandboxFiles files, long pid, BooleanSupplier alive) {
-        this.launcher = launcher;
+    ShareNamespace(SandboxFiles files, long pid, BooleanSupplier alive) {
         this.files = files;
-        this.pid = pid;
+        this.namespace = MountNamespace.of(pid);
         this.alive = alive;
     }
 
     /** That of a QEMU which shares files by 9p. */
-    static ShareNamespace ofQemu(ProcessLauncher launcher, SandboxFiles files, long pid) {
-        return new ShareNamespace(launcher, files, pid, () -> QemuProcesses.belongsTo(pid, files));
+    static ShareNamespace ofQemu(SandboxFiles files, long pid) {
+        return new ShareNamespace(files, pid, () -> QemuProcesses.belongsTo(pid, files));
     }
 
     /**
@@ -75,7 +74,7 @@ final class ShareNamespace {
         try {
             Files.createDirectories(files.shareDirectory());
             awaitProgram(keeper, tail, deadline);
-            new ShareNamespace(launcher, files, keeper.pid(), keeper::isAlive).showDirectory(deadline);
+            new ShareNamespace(files, keeper.pid(), keeper::isAlive).showDirectory();
             return keeper;
         } catch (IOException e) {
             keeper.kill();
@@ -120,25 +119,21 @@ final class ShareNamespace {
     }
 
     /** Makes the directory that the guest sees read-only in itself. */
-    void showDirectory(Deadline deadline) {
-        mount(List.of("--bind"), files.shareDirectory(), files.shareDirectory(), true, deadline);
+    void showDirectory() {
+        mount(files.shareDirectory(), files.shareDirectory(), true);
     }
 
     /** Shows the guest a directory or file; returns its name in the shared directory. */
-    String add(Device.Shared shared, Deadline deadline) {
+    String add(Device.Shared shared) {
         Path place = files.shareDirectory().resolve(shared.id());
         try {
             Path source = shared.source().toRealPath();
             makePlace(source, place);
-            if (shared.readOnly()) {
-                addReadOnly(source, place, deadline);
-            } else {
-                mount(List.of("--rbind"), source, place, false, deadline);
-            }
+            mount(source, place, shared.readOnly());
         } catch (IOException e) {
             throw new HypervisorException("cannot share " + shared.source() + ": " + e, e);
         } catch (RuntimeException e) {
-            remove(shared.id(), deadline);
+            remove(shared.id());
             throw e;
         }
         return shared.id();
@@ -154,35 +149,22 @@ final class ShareNamespace {
         }
     }
 
-    /**
-     * The guest must never see it as one that can be written, and a mount reaches virtiofsd's own namespace as it is when it
-     * is made. So it is made read-only at a place that is not shown, and taken from there; without the mounts below, which
-     * would not be read-only.
-     */
-    private void addReadOnly(Path source, Path place, Deadline deadline) throws IOException {
-        Path stage = files.directory().resolve("stage-" + place.getFileName());
-        makePlace(source, stage);
-        try {
-            mount(List.of("--bind"), source, stage, true, deadline);
-            mount(List.of("--bind"), stage, place, false, deadline);
-        } finally {
-            unmount(stage, deadline);
-            Files.deleteIfExists(stage);
-        }
-    }
-
     boolean has(String id) {
         return Files.exists(files.shareDirectory().resolve(id));
     }
 
     /** Takes it away, also under open files of the guest; does nothing if it is not there. */
-    void remove(String id, Deadline deadline) {
+    void remove(String id) {
         Path place = files.shareDirectory().resolve(id);
         if (!Files.exists(place)) {
             return;
         }
         if (alive.getAsBoolean()) {
-            unmount(place, deadline);
+            try {
+                namespace.unmount(place);
+            } catch (LinuxException e) {
+                log.debug("cannot unmount in the share's namespace: {}", e.getMessage());
+            }
         }
         try {
             Files.deleteIfExists(place); // what is mounted on it is in the other namespace; never recursive
@@ -191,40 +173,11 @@ final class ShareNamespace {
         }
     }
 
-    private void unmount(Path place, Deadline deadline) {
-        inside(List.of(Programs.require("umount", REMEDY).toString(), "--lazy", place.toString()), deadline)
-                .ifPresent(problem -> log.debug("umount {}: {}", place, problem));
-    }
-
-    private void mount(List<String> how, Path source, Path target, boolean readOnly, Deadline deadline) {
-        String mount = Programs.require("mount", REMEDY).toString();
-        List<String> line = new ArrayList<>(List.of(mount, "--no-mtab", "--no-canonicalize"));
-        line.addAll(how);
-        line.addAll(List.of("--", source.toString(), target.toString()));
-        Optional<String> problem = inside(line, deadline);
-        if (problem.isEmpty() && readOnly) {
-            problem = inside(
-                    List.of(mount, "--no-mtab", "--no-canonicalize", "-o", "remount,bind,ro", target.toString()),
-                    deadline);
-        }
-        problem.ifPresent(words -> {
-            throw new HypervisorException("cannot show " + source + " to the guest: " + words);
-        });
-    }
-
-    /** Runs a program in the namespace; returns what it said if it failed. */
-    private Optional<String> inside(List<String> command, Deadline deadline) {
-        List<String> line =
-                new ArrayList<>(List.of(Programs.require("nsenter", REMEDY).toString(), entry(pid), "--"));
-        line.addAll(command);
-        ManagedProcess run = launcher.start(line, Path.of("/"), deadline);
+    private void mount(Path source, Path place, boolean readOnly) {
         try {
-            int code =
-                    deadline.await(run.exit(), "the end of " + command.get(0)).orElse(0);
-            return code == 0 ? Optional.empty() : Optional.of(ExitReason.lastWords(run.output()));
-        } catch (RuntimeException e) {
-            run.kill();
-            throw e;
+            namespace.bind(source, place, readOnly);
+        } catch (LinuxException e) {
+            throw new HypervisorException("cannot show " + source + " to the guest: " + e.getMessage(), e);
         }
     }
 }

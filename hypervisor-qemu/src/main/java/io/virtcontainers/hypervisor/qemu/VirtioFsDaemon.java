@@ -44,11 +44,11 @@ final class VirtioFsDaemon {
 
     private final ShareNamespace namespace;
 
-    private VirtioFsDaemon(ProcessLauncher launcher, SandboxFiles files, long pid, Optional<ManagedProcess> process) {
+    private VirtioFsDaemon(SandboxFiles files, long pid, Optional<ManagedProcess> process) {
         this.files = files;
         this.pid = pid;
         this.process = process;
-        this.namespace = new ShareNamespace(launcher, files, pid, () -> isOf(pid, files));
+        this.namespace = new ShareNamespace(files, pid, () -> isOf(pid, files));
     }
 
     /**
@@ -76,11 +76,11 @@ final class VirtioFsDaemon {
             Files.createDirectories(files.shareDirectory());
             ManagedProcess process =
                     launcher.start(line, files.directory(), detached, ProcessLauncher.Surroundings.OURS, deadline);
-            VirtioFsDaemon daemon = new VirtioFsDaemon(launcher, files, process.pid(), Optional.of(process));
+            VirtioFsDaemon daemon = new VirtioFsDaemon(files, process.pid(), Optional.of(process));
             try {
                 daemon.awaitSocket(process, deadline);
                 Files.writeString(files.sharePid(), Long.toString(process.pid()));
-                daemon.namespace.showDirectory(deadline);
+                daemon.namespace.showDirectory();
                 return daemon;
             } catch (IOException | RuntimeException e) {
                 daemon.kill();
@@ -106,12 +106,10 @@ final class VirtioFsDaemon {
     }
 
     /** That of a machine that another process launched; empty if nothing is shared, or it is dead. */
-    static Optional<VirtioFsDaemon> find(ProcessLauncher launcher, SandboxFiles files) {
+    static Optional<VirtioFsDaemon> find(SandboxFiles files) {
         try {
             long pid = Long.parseLong(Files.readString(files.sharePid()));
-            return isOf(pid, files)
-                    ? Optional.of(new VirtioFsDaemon(launcher, files, pid, Optional.empty()))
-                    : Optional.empty();
+            return isOf(pid, files) ? Optional.of(new VirtioFsDaemon(files, pid, Optional.empty())) : Optional.empty();
         } catch (IOException | NumberFormatException e) {
             return Optional.empty();
         }
