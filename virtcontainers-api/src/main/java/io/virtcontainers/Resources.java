@@ -14,6 +14,8 @@ import java.util.OptionalLong;
  * @param cpus the processors of the guest that it may use, for example {@code 0-1,3} ({@code cpu.cpus})
  * @param memoryLimit the memory that it may use ({@code memory.limit})
  * @param memoryReservation the memory that it is left when memory is short ({@code memory.reservation})
+ * @param memorySwap the memory and the swap that it may use together, in bytes, with a memory limit only; -1 for no limit
+ *     ({@code memory.swap})
  * @param pidsLimit how many processes and threads it may have, -1 for no limit ({@code pids.limit})
  */
 public record Resources(
@@ -23,6 +25,7 @@ public record Resources(
         Optional<String> cpus,
         Optional<MemorySize> memoryLimit,
         Optional<MemorySize> memoryReservation,
+        OptionalLong memorySwap,
         OptionalLong pidsLimit) {
     private static final Resources NONE = builder().build();
     private static final long MIN_SHARES = 2;
@@ -42,6 +45,11 @@ public record Resources(
         pidsLimit.ifPresent(limit -> {
             if (limit != -1) {
                 range("pids limit", limit, 1, Long.MAX_VALUE);
+            }
+        });
+        memorySwap.ifPresent(bytes -> {
+            if (bytes != -1) {
+                range("memory and swap in bytes", bytes, 1, Long.MAX_VALUE);
             }
         });
         cpus.ifPresent(list -> {
@@ -79,7 +87,10 @@ public record Resources(
         return equals(NONE);
     }
 
-    /** These limits, replaced by those of {@code changes} that are not empty. */
+    /**
+     * These limits, replaced by those of {@code changes} that are not empty. A memory limit that comes without {@link
+     * #memorySwap} makes that empty, as it includes the memory: the swap stays what it is.
+     */
     public Resources with(Resources changes) {
         return new Resources(
                 changes.cpuShares.isPresent() ? changes.cpuShares : cpuShares,
@@ -88,6 +99,7 @@ public record Resources(
                 changes.cpus.isPresent() ? changes.cpus : cpus,
                 changes.memoryLimit.isPresent() ? changes.memoryLimit : memoryLimit,
                 changes.memoryReservation.isPresent() ? changes.memoryReservation : memoryReservation,
+                changes.memorySwap.isPresent() || changes.memoryLimit.isPresent() ? changes.memorySwap : memorySwap,
                 changes.pidsLimit.isPresent() ? changes.pidsLimit : pidsLimit);
     }
 
@@ -103,6 +115,7 @@ public record Resources(
         private Optional<String> cpus = Optional.empty();
         private Optional<MemorySize> memoryLimit = Optional.empty();
         private Optional<MemorySize> memoryReservation = Optional.empty();
+        private OptionalLong memorySwap = OptionalLong.empty();
         private OptionalLong pidsLimit = OptionalLong.empty();
 
         private Builder() {}
@@ -141,6 +154,12 @@ public record Resources(
             return this;
         }
 
+        /** The memory and the swap together, in bytes; -1 for no limit. */
+        public Builder memorySwap(long bytes) {
+            memorySwap = OptionalLong.of(bytes);
+            return this;
+        }
+
         /** How many processes and threads it may have, -1 for no limit. */
         public Builder pidsLimit(long limit) {
             pidsLimit = OptionalLong.of(limit);
@@ -149,7 +168,14 @@ public record Resources(
 
         public Resources build() {
             return new Resources(
-                    cpuShares, cpuQuotaMicros, cpuPeriodMicros, cpus, memoryLimit, memoryReservation, pidsLimit);
+                    cpuShares,
+                    cpuQuotaMicros,
+                    cpuPeriodMicros,
+                    cpus,
+                    memoryLimit,
+                    memoryReservation,
+                    memorySwap,
+                    pidsLimit);
         }
     }
 }

@@ -161,6 +161,15 @@ public interface Sandbox extends AutoCloseable {
     void resize(int vcpus, MemorySize memory);
 
     /**
+     * Replaces the limits of its cgroup on the host ({@link SandboxConfig#cgroup}). What is empty stays as it is, but for the
+     * processors: empty are those of the parent.
+     *
+     * @throws UnsupportedException if it has none
+     * @throws HostSetupException if the kernel refuses a limit
+     */
+    void limitCgroup(Resources limits);
+
+    /**
      * Saves the sandbox with its containers, so that clones can go on from here ({@link VirtContainers#restore}). It is
      * halted meanwhile, some tenths of a second for each 100 MiB that its guest uses, and then runs on. The files take as
      * much of the state directory.

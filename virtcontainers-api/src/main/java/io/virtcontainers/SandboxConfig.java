@@ -85,6 +85,22 @@ public record SandboxConfig(
                 id, hostname, vcpus, memory, hypervisor, network, cgroup, template, detached, all, bootDeadline);
     }
 
+    /** The same with other limits of its cgroup, which it has. */
+    public SandboxConfig withCgroup(HostCgroup group) {
+        return new SandboxConfig(
+                id,
+                hostname,
+                vcpus,
+                memory,
+                hypervisor,
+                network,
+                Optional.of(group),
+                template,
+                detached,
+                annotations,
+                bootDeadline);
+    }
+
     public static Builder builder(String id) {
         return new Builder(id);
     }

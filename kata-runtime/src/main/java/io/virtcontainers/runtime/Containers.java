@@ -37,7 +37,7 @@ final class Containers implements AutoCloseable {
 
     /** Forgets a container that is gone. */
     void forget(Entry entry) throws IOException {
-        Files.deleteIfExists(StateServer.socket(root, entry.supervisor().pid())); // if it was killed
+        Files.deleteIfExists(SupervisorServer.socket(root, entry.supervisor().pid())); // if it was killed
         registry.remove(entry.id());
     }
 

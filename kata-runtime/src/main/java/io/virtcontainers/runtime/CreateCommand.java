@@ -41,19 +41,17 @@ final class CreateCommand {
         CreateOptions create = CreateOptions.parse("run", words);
         if (create.detach()) {
             create(options, create);
-            try (Containers containers = Containers.open(options)) {
-                start(containers, create.id());
-            }
+            start(options, create.id());
             return 0;
         }
         return inForeground(options, create);
     }
 
-    private static void start(Containers containers, String id) throws IOException {
+    private static void start(GlobalOptions options, String id) throws IOException {
         try {
-            StartCommand.start(containers, containers.registry().get(id));
+            int unused = StartCommand.run(options, List.of(id));
         } catch (VirtException | IOException e) {
-            DeleteCommand.delete(containers, containers.registry().get(id), /* force= */ true);
+            int unused = DeleteCommand.run(options, List.of("--force", id));
             throw e;
         }
     }
@@ -61,15 +59,18 @@ final class CreateCommand {
     /** This process is the supervisor. */
     private static int inForeground(GlobalOptions options, CreateOptions create) throws IOException {
         try (Containers containers = Containers.open(options)) {
-            Container container = new Creation(containers, create.id(), create.bundle(), options).make();
+            Creation creation = new Creation(containers, create.id(), create.bundle(), options);
+            Container container = creation.make();
             boolean terminal = container.config().process().terminal().isPresent();
             Optional<Console> console = terminal ? Optional.of(Console.raw()) : Optional.empty();
-            try {
+            try (SupervisorServer server = SupervisorServer.start(options.root(), containers, creation.entry())) {
                 writePid(create.pidFile(), HostProcess.current().pid());
-                Relay relay = new Relay(container.process(), terminal);
+                Relay relay = new Relay(Relay.Subject.of(container.process()), terminal);
                 relay.start();
-                StartCommand.start(containers, containers.registry().get(create.id()));
-                return relay.await();
+                StartCommand.start(containers, creation.entry());
+                int code = relay.await();
+                server.awaitExecs();
+                return code;
             } finally {
                 if (console.isPresent()) {
                     console.get().close();

@@ -85,6 +85,15 @@ final class Creation {
             Container container = sandbox.createContainer(containerConfig(sandbox.config()));
             try {
                 container.shim(entry.supervisor());
+                if (sandbox.config().cgroup().isPresent()) {
+                    bundle.spec()
+                            .linux()
+                            .resources()
+                            .cpu()
+                            .cpus()
+                            .ifPresent(list -> SandboxCgroup.cpus(container, list));
+                    SandboxCgroup.limit(sandbox);
+                }
                 HookRunner hooks = new HookRunner(bundle.spec().hooks());
                 hooks.run(HookKind.PRESTART, containers.state(entry));
                 hooks.run(HookKind.CREATE_RUNTIME, containers.state(entry));
@@ -111,11 +120,13 @@ final class Creation {
 
     /** What the configuration says: the library adds what the containers may use, up to what the machine can have. */
     private SandboxConfig sandboxConfig() throws IOException {
-        return configuration
+        SandboxConfig.Builder sandbox = configuration
                 .applyTo(bundle.sandboxConfig(id))
                 .detached(true)
-                .network(Networks.of(bundle.spec().linux(), configuration.networkModel()))
-                .build();
+                .network(Networks.of(bundle.spec().linux(), configuration.networkModel()));
+        SandboxCgroup.of(bundle.spec().linux().cgroupsPath(), configuration.get(Options.SANDBOX_CGROUP_ONLY))
+                .ifPresent(sandbox::cgroup);
+        return sandbox.build();
     }
 
     private ContainerConfig containerConfig(SandboxConfig sandbox) {

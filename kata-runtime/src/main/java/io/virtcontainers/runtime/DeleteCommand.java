@@ -4,6 +4,7 @@ package io.virtcontainers.runtime;
 import io.virtcontainers.DamagedStateException;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.NotFoundException;
+import io.virtcontainers.Sandbox;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.oci.Bundle;
 import io.virtcontainers.oci.HookKind;
@@ -85,7 +86,9 @@ final class DeleteCommand {
 
     private static void deleteFromPod(Containers containers, Entry entry) {
         try {
-            containers.library().sandbox(entry.sandbox()).container(entry.id()).delete();
+            Sandbox sandbox = containers.library().sandbox(entry.sandbox());
+            sandbox.container(entry.id()).delete();
+            SandboxCgroup.limit(sandbox);
         } catch (NotFoundException e) {
             return; // with its sandbox, or before
         }

@@ -4,10 +4,11 @@ package io.virtcontainers.runtime;
 import io.virtcontainers.CommandNotFoundException;
 import io.virtcontainers.Container;
 import io.virtcontainers.HostProcess;
-import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.oci.OciState;
+import io.virtcontainers.runtime.Registry.Entry;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -27,32 +28,42 @@ final class ExecCommand {
     }
 
     private static int inForeground(GlobalOptions options, ExecOptions exec) throws IOException {
-        try (Containers containers = Containers.open(options)) {
-            Container container = usable(containers, exec.id());
-            ProcessConfig process = exec.process(container.config().process());
-            boolean terminal = process.terminal().isPresent();
-            Optional<Console> console = terminal ? Optional.of(Console.raw()) : Optional.empty();
+        try (ExecProcess process = ExecProcess.start(options.root(), usable(options.root(), exec.id()), exec)) {
+            Optional<Console> console = process.terminal() ? Optional.of(Console.raw()) : Optional.empty();
             try {
-                Relay relay = new Relay(container.exec(process), terminal);
+                Relay relay = new Relay(process, process.terminal());
                 relay.start();
                 CreateCommand.writePid(exec.pidFile(), HostProcess.current().pid());
                 return relay.await();
-            } catch (CommandNotFoundException e) {
-                System.err.println(e.getMessage());
-                return e.exitCode();
             } finally {
                 if (console.isPresent()) {
                     console.get().close();
                 }
             }
+        } catch (CommandNotFoundException e) {
+            System.err.println(e.getMessage());
+            return e.exitCode();
         }
+    }
+
+    /** @throws VirtException if nothing stands for it any more; whether it runs, its supervisor knows */
+    static Entry usable(Path root, String id) throws IOException {
+        Entry entry = new Registry(root).get(id);
+        if (!entry.supervisor().isAlive()) {
+            throw notRunning(id, OciState.Status.STOPPED);
+        }
+        return entry;
+    }
+
+    private static VirtException notRunning(String id, OciState.Status status) {
+        return new VirtException("container " + id + " is " + status + ": it must be running");
     }
 
     /** @throws VirtException unless it runs */
     static Container usable(Containers containers, String id) throws IOException {
         OciState.Status status = containers.status(containers.registry().get(id));
         if (status != OciState.Status.RUNNING) {
-            throw new VirtException("container " + id + " is " + status + ": it must be running");
+            throw notRunning(id, status);
         }
         return containers.container(id);
     }

@@ -25,28 +25,32 @@ final class KillCommand {
         }
         Signal signal = rest.size() > 1 ? Signal.of(rest.get(1)) : Signal.TERM;
         boolean all = arguments.is("all");
-        try (Containers containers = Containers.open(options)) {
-            Optional<Entry> entry = containers.registry().find(id);
-            if (entry.isEmpty()) {
-                return 0; // it is gone, as was wanted: engines kill what may have ended
-            }
-            OciState.Status status = containers.status(entry.get());
-            if (status == OciState.Status.STOPPED || status == OciState.Status.CREATING) {
-                if (all && status == OciState.Status.STOPPED) {
-                    return 0;
-                }
-                throw notRunning(id);
-            }
-            kill(containers, entry.get(), signal, all);
-            return 0;
+        Optional<Entry> entry = new Registry(options.root()).find(id);
+        if (entry.isEmpty()) {
+            return 0; // it is gone, as was wanted: engines kill what may have ended
         }
+        String number = Integer.toString(signal.number());
+        if (SupervisorClient.answer(options.root(), entry.get(), "kill", number, Boolean.toString(all))
+                .isEmpty()) {
+            try (Containers containers = Containers.open(options)) {
+                kill(containers, entry.get(), signal, all);
+            }
+        }
+        return 0;
     }
 
     private static VirtException notRunning(String id) {
         return new VirtException("container not running: " + id);
     }
 
-    private static void kill(Containers containers, Entry entry, Signal signal, boolean all) throws IOException {
+    static void kill(Containers containers, Entry entry, Signal signal, boolean all) throws IOException {
+        OciState.Status status = containers.status(entry);
+        if (status == OciState.Status.STOPPED && all) {
+            return;
+        }
+        if (status == OciState.Status.STOPPED || status == OciState.Status.CREATING) {
+            throw notRunning(entry.id());
+        }
         try {
             Container container = containers.container(entry.id());
             if (all) {

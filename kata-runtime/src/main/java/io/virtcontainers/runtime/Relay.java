@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.runtime;
 
+import io.virtcontainers.ExitStatus;
 import io.virtcontainers.GuestProcess;
 import io.virtcontainers.Signal;
+import io.virtcontainers.TerminalSize;
 import io.virtcontainers.VirtException;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
@@ -11,6 +13,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.jline.utils.Signals;
 
@@ -27,12 +30,61 @@ final class Relay {
     /** A child that the process has left behind may hold its streams for ever: silence of this length is the end. */
     private static final int SILENCE_MILLIS = 1000;
 
-    private final GuestProcess process;
+    /** A process as far as it is passed on; the words are those of {@link GuestProcess}. */
+    interface Subject {
+        OutputStream stdin();
+
+        InputStream stdout();
+
+        InputStream stderr();
+
+        CompletableFuture<ExitStatus> onExit();
+
+        void signal(Signal signal);
+
+        void resize(TerminalSize size);
+
+        static Subject of(GuestProcess process) {
+            return new Subject() {
+                @Override
+                public OutputStream stdin() {
+                    return process.stdin();
+                }
+
+                @Override
+                public InputStream stdout() {
+                    return process.stdout();
+                }
+
+                @Override
+                public InputStream stderr() {
+                    return process.stderr();
+                }
+
+                @Override
+                public CompletableFuture<ExitStatus> onExit() {
+                    return process.onExit();
+                }
+
+                @Override
+                public void signal(Signal signal) {
+                    process.signal(signal);
+                }
+
+                @Override
+                public void resize(TerminalSize size) {
+                    process.resize(size);
+                }
+            };
+        }
+    }
+
+    private final Subject process;
     private final boolean terminal;
     private final Output stdout;
     private final Output stderr;
 
-    Relay(GuestProcess process, boolean terminal) {
+    Relay(Subject process, boolean terminal) {
         this.process = process;
         this.terminal = terminal;
         stdout = new Output("stdout", process.stdout(), FileDescriptor.out);

@@ -18,12 +18,15 @@ final class StartCommand {
     static int run(GlobalOptions options, List<String> words) throws IOException {
         Arguments arguments = Arguments.parse("start", words, List.of());
         arguments.id();
-        try (Containers containers = Containers.open(options)) {
-            for (String id : arguments.rest()) {
-                start(containers, containers.registry().get(id));
+        for (String id : arguments.rest()) {
+            Entry entry = new Registry(options.root()).get(id);
+            if (SupervisorClient.answer(options.root(), entry, "start").isEmpty()) {
+                try (Containers containers = Containers.open(options)) {
+                    start(containers, entry);
+                }
             }
-            return 0;
         }
+        return 0;
     }
 
     /** Starts it and runs its hooks; if one of these fails the container is ended. */

@@ -23,10 +23,9 @@ final class StateCommand {
     }
 
     private static String ofAlive(GlobalOptions options, Entry entry) {
-        Optional<String> told =
-                StateServer.ask(options.root(), entry.supervisor().pid());
+        Optional<List<String>> told = SupervisorClient.answer(options.root(), entry, "state");
         if (told.isPresent()) {
-            return told.get();
+            return told.get().get(0);
         }
         try (Containers containers = Containers.open(options)) {
             return containers.state(entry).toJson();

@@ -2,10 +2,8 @@
 package io.virtcontainers.runtime;
 
 import io.virtcontainers.Container;
-import io.virtcontainers.GuestProcess;
-import io.virtcontainers.ProcessConfig;
-import io.virtcontainers.Signal;
 import io.virtcontainers.VirtException;
+import io.virtcontainers.runtime.Registry.Entry;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -20,21 +18,18 @@ import java.util.List;
 final class Supervisor {
     private final GlobalOptions options;
     private final Report report;
-    private final Containers containers;
 
-    private Supervisor(GlobalOptions options, Report report, Containers containers) {
+    private Supervisor(GlobalOptions options, Report report) {
         this.options = options;
         this.report = report;
-        this.containers = containers;
     }
 
     /** @param words the socket to report to, the kind, and the words of that command */
     static int run(GlobalOptions options, List<String> words) throws IOException {
-        try (Report report = Report.to(Path.of(words.get(0)));
-                Containers containers = Containers.open(options)) {
+        try (Report report = Report.to(Path.of(words.get(0)))) {
             Thread self = Thread.currentThread();
             report.onLoss(self::interrupt);
-            Supervisor supervisor = new Supervisor(options, report, containers);
+            Supervisor supervisor = new Supervisor(options, report);
             List<String> rest = words.subList(2, words.size());
             try {
                 return words.get(1).equals("create") ? supervisor.create(rest) : supervisor.exec(rest);
@@ -47,42 +42,38 @@ final class Supervisor {
 
     private int create(List<String> words) throws IOException {
         CreateOptions create = CreateOptions.parse("create", words);
-        Creation creation = new Creation(containers, create.id(), create.bundle(), options);
-        Container container = creation.make();
-        try (StateServer states = StateServer.start(
-                options.root(), () -> containers.state(creation.entry()).toJson())) {
-            Relay relay;
-            try {
-                relay = relay(
-                        container.process(),
-                        container.config().process().terminal().isPresent());
-                report.ready();
-            } catch (VirtException | IOException e) {
-                DeleteCommand.delete(containers, creation.entry(), /* force= */ true);
-                throw e;
+        try (Containers containers = Containers.open(options)) {
+            Creation creation = new Creation(containers, create.id(), create.bundle(), options);
+            Container container = creation.make();
+            try (SupervisorServer server = SupervisorServer.start(options.root(), containers, creation.entry())) {
+                Relay relay;
+                try {
+                    relay = relay(
+                            Relay.Subject.of(container.process()),
+                            container.config().process().terminal().isPresent());
+                    report.ready();
+                } catch (VirtException | IOException e) {
+                    DeleteCommand.delete(containers, creation.entry(), /* force= */ true);
+                    throw e;
+                }
+                int code = relay.await();
+                server.awaitExecs();
+                return end(code);
             }
-            return end(relay);
         }
     }
 
     private int exec(List<String> words) throws IOException {
         ExecOptions exec = ExecOptions.parse(words);
-        Container container = ExecCommand.usable(containers, exec.id());
-        ProcessConfig process = exec.process(container.config().process());
-        GuestProcess started = container.exec(process);
-        Relay relay;
-        try {
-            relay = relay(started, process.terminal().isPresent());
+        Entry entry = ExecCommand.usable(options.root(), exec.id());
+        try (ExecProcess process = ExecProcess.start(options.root(), entry, exec)) {
+            Relay relay = relay(process, process.terminal());
             report.ready();
-        } catch (VirtException | IOException e) {
-            started.signal(Signal.KILL);
-            throw e;
+            return end(relay.await());
         }
-        return end(relay);
     }
 
-    private int end(Relay relay) throws IOException {
-        int code = relay.await();
+    private int end(int code) {
         try {
             report.awaitEndOfCommand();
         } catch (InterruptedException e) {
@@ -91,7 +82,7 @@ final class Supervisor {
         return code;
     }
 
-    private static Relay relay(GuestProcess process, boolean terminal) throws IOException {
+    private static Relay relay(Relay.Subject process, boolean terminal) throws IOException {
         if (terminal) {
             Console unused = Console.raw(); // of the engine, for this process alone: it ends with it
         }

@@ -152,7 +152,7 @@ final class Cli implements AutoCloseable {
     }
 
     /** Whole: Java's own cuts off what is longer than a page, as a class path can be. */
-    private static String commandLine(long pid) {
+    static String commandLine(long pid) {
         try {
             return Files.readString(Path.of("/proc/" + pid + "/cmdline"), ISO_8859_1);
         } catch (IOException e) {

@@ -206,6 +206,7 @@ public record OciResources(
         set(cpu.period).ifPresent(limits::cpuPeriodMicros);
         positive(memory.limit).ifPresent(bytes -> limits.memoryLimit(MemorySize.ofBytes(bytes)));
         positive(memory.reservation).ifPresent(bytes -> limits.memoryReservation(MemorySize.ofBytes(bytes)));
+        set(memory.swap).ifPresent(bytes -> limits.memorySwap(Math.max(-1, bytes)));
         set(pidsLimit).ifPresent(limit -> limits.pidsLimit(Math.max(-1, limit)));
         try {
             return limits.build();

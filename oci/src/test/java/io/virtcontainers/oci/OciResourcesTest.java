@@ -25,6 +25,7 @@ class OciResourcesTest {
                         .cpuPeriodMicros(100000)
                         .memoryLimit(MemorySize.mib(512))
                         .memoryReservation(MemorySize.mib(256))
+                        .memorySwap(1L << 30)
                         .pidsLimit(100)
                         .build());
     }

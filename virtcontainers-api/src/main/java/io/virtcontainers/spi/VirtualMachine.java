@@ -79,6 +79,11 @@ public interface VirtualMachine {
         throw new UnsupportedException("this machine does not tell its disks");
     }
 
+    /** The other processes of the host that serve this machine alone and end with it, by their ids. */
+    default List<Long> servants() {
+        return List.of();
+    }
+
     /** The threads of the host that are its virtual processors, by their ids; none where they cannot be told apart. */
     default List<Long> processorThreads(Deadline deadline) {
         return List.of();

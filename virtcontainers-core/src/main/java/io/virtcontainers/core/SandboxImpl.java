@@ -10,6 +10,7 @@ import io.virtcontainers.GuestInterface;
 import io.virtcontainers.GuestNeighbor;
 import io.virtcontainers.GuestRoute;
 import io.virtcontainers.MemorySize;
+import io.virtcontainers.Resources;
 import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxConfig;
 import io.virtcontainers.SandboxEvent;
@@ -122,6 +123,11 @@ final class SandboxImpl implements Sandbox {
     @Override
     public void annotate(Map<String, String> more) {
         life.annotate(more);
+    }
+
+    @Override
+    public void limitCgroup(Resources limits) {
+        life.limitCgroup(limits);
     }
 
     @Override

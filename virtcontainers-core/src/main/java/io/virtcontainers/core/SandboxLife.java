@@ -11,6 +11,7 @@ import io.virtcontainers.HypervisorException;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.NotFoundException;
+import io.virtcontainers.Resources;
 import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
@@ -524,8 +525,35 @@ final class SandboxLife {
                 .ifPresent(group -> request("cgroup.join", () -> {
                     var threads = machine().processorThreads(Deadline.after(REQUEST));
                     HostCgroups.ofHost().join(group, machine().process().pid(), threads);
+                    if (!group.vcpusOnly()) {
+                        machine().servants().forEach(pid -> HostCgroups.ofHost().joinWhole(group, pid));
+                    }
                     return null;
                 }));
+    }
+
+    /** Lets a process that stands for a container into the cgroup of the whole. Needs the lock. */
+    void joinCgroup(HostProcess shim) {
+        Optional<HostCgroup> whole = record().config().cgroup().filter(group -> !group.vcpusOnly());
+        if (record().isUp()) {
+            whole.ifPresent(group -> HostCgroups.ofHost().joinWhole(group, shim.pid()));
+        }
+    }
+
+    void limitCgroup(Resources limits) {
+        locked("limit the cgroup", () -> {
+            SandboxConfig old = record().config();
+            HostCgroup before = old.cgroup()
+                    .orElseThrow(
+                            () -> new UnsupportedException(
+                                    "sandbox " + id()
+                                            + " has no cgroup on the host to limit: give it one at its creation, by SandboxConfig.cgroup"));
+            HostCgroup limited = new HostCgroup(before.path(), before.vcpusOnly(), limits);
+            if (record().isUp()) {
+                HostCgroups.ofHost().limit(limited);
+            }
+            save(record().config(old.withCgroup(limited)), "cgroup");
+        });
     }
 
     private GuestNetwork network(SandboxConfig config, Deadline deadline) {

@@ -19,7 +19,8 @@ final class ResourceMessages {
         limits.memoryLimit().ifPresent(limit -> all.getMemoryBuilder().setLimit(limit.bytes()));
         limits.memoryReservation()
                 .ifPresent(reservation -> all.getMemoryBuilder().setReservation(reservation.bytes()));
-        limits.pidsLimit().ifPresent(limit -> all.getPidsBuilder().setLimit(limit)); // so is -1
+        limits.memorySwap().ifPresent(bytes -> all.getMemoryBuilder().setSwap(bytes)); // so is -1
+        limits.pidsLimit().ifPresent(limit -> all.getPidsBuilder().setLimit(limit)); // and -1
         return all.build();
     }
 

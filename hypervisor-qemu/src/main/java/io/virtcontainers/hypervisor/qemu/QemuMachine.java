@@ -247,6 +247,11 @@ final class QemuMachine implements VirtualMachine {
     }
 
     @Override
+    public List<Long> servants() {
+        return shares.map(VirtioFsDaemon::processes).orElse(List.of());
+    }
+
+    @Override
     public List<Long> processorThreads(Deadline deadline) {
         List<Long> threads = new ArrayList<>();
         link.call(deadline, qmp -> qmp.execute("query-cpus-fast", Map.of(), deadline))

@@ -16,7 +16,8 @@ record SandboxFiles(Path directory) {
     /** The size of {@code sun_path} on Linux, without its terminating zero. */
     private static final int MAX_SOCKET_PATH_BYTES = 107;
 
-    private static final int DETACHED_AGENT_PORTS = 8;
+    private static final int DETACHED_AGENT_PORTS =
+            20; // each costs the guest half a MiB, for the buffers of its driver
 
     SandboxFiles {
         directory = directory.toAbsolutePath().normalize();

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -113,6 +114,15 @@ final class VirtioFsDaemon {
         } catch (IOException | NumberFormatException e) {
             return Optional.empty();
         }
+    }
+
+    /** It forks: into its namespace, and for what needs no rights. */
+    List<Long> processes() {
+        return ProcessHandle.of(pid)
+                .map(handle -> Stream.concat(Stream.of(handle), handle.descendants())
+                        .map(ProcessHandle::pid)
+                        .toList())
+                .orElse(List.of());
     }
 
     /** Whether the process that has this pid now is the virtiofsd of this directory. */

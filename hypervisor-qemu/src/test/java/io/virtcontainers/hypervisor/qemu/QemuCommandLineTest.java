@@ -105,20 +105,20 @@ class QemuCommandLineTest {
     }
 
     @Test
-    void aDetachedMachineHasASecondMonitorAndEightPorts() {
+    void aDetachedMachineHasASecondMonitorAndTwentyPorts() {
         List<String> line = line(false, config("/run/vc/d", true, HypervisorConfig.defaults()));
         assertThat(line)
                 .containsSubsequence(
                         "socket,id=control,server=on,wait=off,path=/run/vc/d/control.sock",
                         "-mon",
                         "chardev=control,mode=control")
-                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=11,disable-legacy=on")
+                .contains("virtio-serial-pci,id=serial0,bus=pci-bridge-0,addr=1f,max_ports=23,disable-legacy=on")
                 .containsSubsequence(
                         "socket,id=agent0,server=on,wait=off,path=/run/vc/d/agent.sock",
                         "virtserialport,chardev=agent0,name=agent.channel.0",
-                        "socket,id=agent7,server=on,wait=off,path=/run/vc/d/agent7.sock",
-                        "virtserialport,chardev=agent7,name=agent.channel.7")
-                .noneMatch(word -> word.contains("agent.channel.8"));
+                        "socket,id=agent19,server=on,wait=off,path=/run/vc/d/agent19.sock",
+                        "virtserialport,chardev=agent19,name=agent.channel.19")
+                .noneMatch(word -> word.contains("agent.channel.20"));
     }
 
     @Test

@@ -479,8 +479,13 @@ public final class Options {
             .annotation("runtime")
             .env("Runtime.DisableNewNetNs"));
     public static final ConfigOption<Boolean> SANDBOX_CGROUP_ONLY = add(ConfigOption.of(
-                    RUNTIME, "sandbox_cgroup_only", TRUTH, false, "Put all processes of a sandbox into its cgroup.")
-            .notYet("sandboxes are in the cgroup of who starts them")
+                    RUNTIME,
+                    "sandbox_cgroup_only",
+                    TRUTH,
+                    false,
+                    "What is in the cgroup of the host that the engine asks for. false: the hypervisor, its processors"
+                            + " with the limits of the containers, in a group whose name begins with kata_. true: all"
+                            + " processes of the sandbox, in exactly that group, without limits of their own.")
             .annotation("runtime")
             .env("Runtime.SandboxCgroupOnly"));
     public static final ConfigOption<List<String>> EXPERIMENTAL = add(ConfigOption.of(

@@ -19,9 +19,16 @@ interface Hierarchies {
     /** Lets the parents of a directory, which are there, hand on their controllers. */
     void prepareParents(Path directory) throws IOException;
 
+    /** Makes a group ready for limits and processes. */
+    void prepare(HostCgroup group) throws IOException;
+
     void limit(HostCgroup group) throws IOException;
 
+    /** @param threads of virtual processors */
     void join(HostCgroup group, long pid, List<Long> threads) throws IOException;
+
+    /** Moves a process into it as a whole. */
+    void joinWhole(String path, long pid) throws IOException;
 
     /** Without making the file: what is not there is a controller that the host lacks. */
     static void write(Path file, Object value) throws IOException {

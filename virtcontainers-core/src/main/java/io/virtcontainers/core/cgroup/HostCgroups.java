@@ -49,12 +49,22 @@ public final class HostCgroups {
                 hierarchies.prepareParents(directory);
                 Files.createDirectory(directory);
             }
+            hierarchies.prepare(group);
             hierarchies.limit(group);
         } catch (FileAlreadyExistsException e) {
             throw new AlreadyExistsException("the cgroup " + group.path() + " is there already (" + e.getMessage()
                     + "): give each sandbox one of its own");
         } catch (IOException e) {
             throw failed("make", group.path(), e);
+        }
+    }
+
+    /** @throws HostSetupException if the kernel refuses a limit */
+    public void limit(HostCgroup group) {
+        try {
+            hierarchies.limit(group);
+        } catch (IOException e) {
+            throw failed("limit", group.path(), e);
         }
     }
 
@@ -81,7 +91,19 @@ public final class HostCgroups {
         }
     }
 
-    /** Removes it; its processes must have ended, which the kernel may notice some moments later. */
+    /** Moves a process that is no hypervisor into it as a whole. */
+    public void joinWhole(HostCgroup group, long pid) {
+        try {
+            hierarchies.joinWhole(group.path(), pid);
+        } catch (IOException e) {
+            throw failed("move process " + pid + " into", group.path(), e);
+        }
+    }
+
+    /**
+     * Removes it; the hypervisor must have ended, which the kernel may notice some moments later. Others are moved to the
+     * parent.
+     */
     public void remove(String path, Deadline deadline) {
         for (Path directory : hierarchies.removals(path)) {
             remove(directory, path, deadline);
@@ -98,12 +120,23 @@ public final class HostCgroups {
                     throw failed("remove", path, e);
                 }
             }
+            moveToParent(directory);
             try {
                 TimeUnit.MILLISECONDS.sleep(BETWEEN_TRIES_MILLIS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new CancelledException("interrupted while the cgroup " + path + " was removed");
             }
+        }
+    }
+
+    private static void moveToParent(Path directory) {
+        try {
+            for (String pid : Files.readAllLines(directory.resolve("cgroup.procs"))) {
+                Hierarchies.write(directory.resolveSibling("cgroup.procs"), pid);
+            }
+        } catch (IOException e) {
+            return; // they have ended, or the parent takes none: the removal tells
         }
     }
 

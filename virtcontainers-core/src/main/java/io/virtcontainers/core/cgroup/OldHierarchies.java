@@ -64,15 +64,20 @@ final class OldHierarchies implements Hierarchies {
     }
 
     @Override
+    public void prepare(HostCgroup group) {}
+
+    @Override
     public void limit(HostCgroup group) throws IOException {
         Resources limits = group.limits();
         String path = group.path();
         if (Files.isDirectory(mount.resolve("cpuset"))) {
             Path cpuset = directory("cpuset", path);
-            if (limits.cpus().isPresent()) {
-                Hierarchies.write(cpuset.resolve("cpuset.cpus"), limits.cpus().get());
-            }
-            inherit(cpuset, "cpuset.cpus");
+            Hierarchies.write(
+                    cpuset.resolve("cpuset.cpus"),
+                    limits.cpus().isPresent()
+                            ? limits.cpus().get()
+                            : Files.readString(cpuset.resolveSibling("cpuset.cpus"))
+                                    .strip());
             inherit(cpuset, "cpuset.mems");
         }
         Path cpu = directory("cpu", path);
@@ -95,6 +100,13 @@ final class OldHierarchies implements Hierarchies {
         if (limits.pidsLimit().isPresent()) {
             long most = limits.pidsLimit().getAsLong();
             Hierarchies.write(directory("pids", path).resolve("pids.max"), most < 0 ? "max" : most);
+        }
+    }
+
+    @Override
+    public void joinWhole(String path, long pid) throws IOException {
+        for (String controller : controllers().toList()) {
+            Hierarchies.write(directory(controller, path).resolve("cgroup.procs"), pid);
         }
     }
 

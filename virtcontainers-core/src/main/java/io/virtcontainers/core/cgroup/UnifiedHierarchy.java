@@ -66,17 +66,25 @@ final class UnifiedHierarchy implements Hierarchies {
     }
 
     @Override
-    public void limit(HostCgroup group) throws IOException {
-        Resources limits = group.limits();
-        Path whole = directory(group.path());
-        Path processors = whole;
+    public void prepare(HostCgroup group) throws IOException {
         if (group.vcpusOnly()) {
-            processors = Files.createDirectory(whole.resolve(PROCESSORS));
+            Path whole = directory(group.path());
+            Path processors = Files.createDirectory(whole.resolve(PROCESSORS));
             Hierarchies.write(processors.resolve("cgroup.type"), "threaded");
             enable(whole, THREADED);
         }
+    }
+
+    @Override
+    public void limit(HostCgroup group) throws IOException {
+        Resources limits = group.limits();
+        Path whole = directory(group.path());
+        Path processors = group.vcpusOnly() ? whole.resolve(PROCESSORS) : whole;
+        Path cpus = processors.resolve("cpuset.cpus");
         if (limits.cpus().isPresent()) {
-            Hierarchies.write(processors.resolve("cpuset.cpus"), limits.cpus().get());
+            Hierarchies.write(cpus, limits.cpus().get());
+        } else if (Files.exists(cpus) && !Files.readString(cpus).isBlank()) {
+            Hierarchies.write(cpus, "\n"); // those of the parent
         }
         if (limits.cpuShares().isPresent()) {
             Hierarchies.write(
@@ -101,6 +109,11 @@ final class UnifiedHierarchy implements Hierarchies {
     /** As runc and crun convert shares of version 1. */
     static long weight(long shares) {
         return 1 + (shares - MIN_SHARES) * WEIGHT_RANGE / SHARES_RANGE;
+    }
+
+    @Override
+    public void joinWhole(String path, long pid) throws IOException {
+        Hierarchies.write(directory(path).resolve("cgroup.procs"), pid);
     }
 
     @Override
