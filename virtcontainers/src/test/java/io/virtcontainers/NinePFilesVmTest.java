@@ -55,7 +55,7 @@ class NinePFilesVmTest extends LiveFilesContract {
     /** In QEMU's own mount namespace, so what the guest sends to QEMU makes no difference. */
     @Test
     void theSharedDirectoryItselfIsReadOnly() throws IOException {
-        List<Long> machines = processesWith("-name sandbox-live");
+        List<Long> machines = processesWith("-pidfile " + fixture.state + "/sandboxes/live/");
         assertThat(machines).hasSize(1);
         String directoryOfAll = fixture.state + "/sandboxes/live/vm/shared";
         assertThat(Files.readAllLines(Path.of("/proc", machines.get(0).toString(), "mountinfo")))
