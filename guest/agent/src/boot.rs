@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// ACPI's device for all nvdimms, which a machine with room for them has.
+const NVDIMM_ROOT: &str = "/sys/bus/acpi/devices/ACPI0012:00";
+
 const PORT_LIMIT: Duration = Duration::from_secs(10);
 /// By ACPI: a virtio device without PCI, and the device that tells the host of a panic.
 const VIRTIO_MMIO: &str = "/sys/bus/acpi/devices/LNRO0005:00";
@@ -236,6 +239,10 @@ fn later(config: &Config) -> Result<()> {
     }
     if vsock::has_virtio(Path::new(vsock::DEVICES), MEMORY_ID) {
         modules::load_list(modules::MEMORY)?;
+    }
+    if Path::new(NVDIMM_ROOT).exists() {
+        // Before one is plugged in: the firmware tells that once.
+        modules::load_list(modules::NVDIMM)?;
     }
     if Path::new(PVPANIC).exists() {
         modules::load_list(modules::PVPANIC)?;

@@ -100,6 +100,30 @@ pub fn await_block_device(source: &str, limit: Duration) -> Result<PathBuf> {
     wait(&format!("block device {source}"), limit, look)
 }
 
+/// Blocks the thread until there is the persistent memory that begins at this physical address: the
+/// order in which the kernel numbers them is its own.
+pub fn await_pmem(source: &str, limit: Duration) -> Result<PathBuf> {
+    let address = parse_address(source)
+        .ok_or_else(|| Status::invalid(format!("address of memory {source:?} is not 0x...")))?;
+    wait(&format!("persistent memory at {source}"), limit, || {
+        let disk = pmem(Path::new("/sys/block"), address)?;
+        block_device(Path::new("/dev").join(disk))
+    })
+}
+
+fn parse_address(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok()
+}
+
+fn pmem(disks: &Path, address: u64) -> Option<String> {
+    fs::read_dir(disks).ok()?.flatten().find_map(|entry| {
+        // The region's: a namespace may have a header before its data.
+        let begins = fs::read_to_string(entry.path().join("device/../resource")).ok()?;
+        let name = entry.file_name().into_string().ok()?;
+        (name.starts_with("pmem") && parse_address(&begins) == Some(address)).then_some(name)
+    })
+}
+
 /// Blocks the thread until the disk `id:lun` of a SCSI controller is there.
 pub fn await_scsi_disk(source: &str, limit: Duration) -> Result<PathBuf> {
     let (id, lun) = parse_scsi(source)?;
@@ -161,6 +185,34 @@ pub fn wait<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>)
 mod tests {
     use super::*;
     use crate::testing::TempDir;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn persistent_memory_is_found_by_its_address() {
+        let disks = TempDir::new();
+        for (name, address) in [
+            ("pmem0", "0x140000000"),
+            ("pmem1", "0x150000000"),
+            ("vda", "0x1"),
+        ] {
+            let region = disks.path().join(format!("region-{name}"));
+            fs::create_dir_all(region.join("namespace")).unwrap();
+            fs::write(region.join("resource"), format!("{address}\n")).unwrap();
+            fs::create_dir(disks.path().join(name)).unwrap();
+            symlink(
+                region.join("namespace"),
+                disks.path().join(name).join("device"),
+            )
+            .unwrap();
+        }
+        let found = |address| pmem(disks.path(), address);
+        assert_eq!(found(0x150000000).as_deref(), Some("pmem1"));
+        assert_eq!(found(0x160000000), None);
+        assert_eq!(found(0x1), None);
+        for odd in ["0x", "140000000", "0xg", "0x11112222333344445"] {
+            assert_eq!(parse_address(odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn pci_paths() {

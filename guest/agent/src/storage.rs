@@ -58,6 +58,10 @@ impl Storages {
         modules::load_for_driver(&storage.driver);
         modules::load_for_driver(&storage.fstype);
         let source = match storage.driver.as_str() {
+            "nvdimm" if storage.source.starts_with("0x") => {
+                let device = hotplug::await_pmem(&storage.source, config.hotplug_timeout)?;
+                device.to_string_lossy().into_owned()
+            }
             "blk" | "mmioblk" | "nvdimm" => {
                 let device = hotplug::await_block_device(&storage.source, config.hotplug_timeout)?;
                 device.to_string_lossy().into_owned()

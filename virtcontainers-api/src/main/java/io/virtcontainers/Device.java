@@ -45,6 +45,22 @@ public sealed interface Device {
     }
 
     /**
+     * A file or block device of the host as persistent memory (an nvdimm), which the guest sees as {@code /dev/pmem0} and so on,
+     * and can map without a copy in its own memory. Its address is the first physical one that it has in the guest, {@code
+     * 0x140000000}. It cannot be unplugged: it belongs to the machine until that ends, whatever becomes of the container that it
+     * came with; who asks for the same file again gets the one that is there, and {@link Sandbox#removeDevice} leaves it. What
+     * the guest writes is in the file at once. Needs {@link GuestMemoryConfig#persistent}.
+     *
+     * @param image of a size that is a multiple of 2 MiB
+     * @param readOnly whether the guest may only read it; the same for all that ask for this file
+     */
+    record Persistent(String id, Path image, boolean readOnly) implements Device {
+        public Persistent {
+            Ids.require("device id", id);
+        }
+    }
+
+    /**
      * A disk that another program of the host serves (vhost-user-blk), by its socket, on which it listens already. Its
      * address is that of a virtio-blk disk. The program reads and writes the guest's memory: needs {@link
      * SharedFs#VIRTIO_FS}, huge pages or memory in a file, which are shared with other programs.

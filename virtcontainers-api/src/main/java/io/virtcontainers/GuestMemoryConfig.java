@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param fileDirectory where the file lies that backs it, shared with other processes; empty: anonymous
  * @param virtioMem whether it grows and shrinks by a virtio-mem device instead of pluggable modules
  * @param balloon whether the guest reports free memory, which goes back to the host (virtio-balloon, free page reporting)
+ * @param persistent how much persistent memory can be plugged in ({@link Mount.Persistent}), all files together, in up to 16
+ *     files; 0: none. It takes addresses of the guest, no memory
  */
 public record GuestMemoryConfig(
         int slots,
@@ -25,7 +27,8 @@ public record GuestMemoryConfig(
         boolean locked,
         Optional<Path> fileDirectory,
         boolean virtioMem,
-        boolean balloon) {
+        boolean balloon,
+        MemorySize persistent) {
     private static final int MAX_SLOTS = 256;
     private static final GuestMemoryConfig DEFAULTS = builder().build();
 
@@ -53,6 +56,7 @@ public record GuestMemoryConfig(
         private @Nullable Path fileDirectory;
         private boolean virtioMem;
         private boolean balloon;
+        private MemorySize persistent = MemorySize.ofBytes(0);
 
         private Builder() {}
 
@@ -104,6 +108,12 @@ public record GuestMemoryConfig(
             return this;
         }
 
+        /** Default: none. */
+        public Builder persistent(MemorySize most) {
+            persistent = most;
+            return this;
+        }
+
         public GuestMemoryConfig build() {
             return new GuestMemoryConfig(
                     slots,
@@ -113,7 +123,8 @@ public record GuestMemoryConfig(
                     locked,
                     Optional.ofNullable(fileDirectory),
                     virtioMem,
-                    balloon);
+                    balloon,
+                    persistent);
         }
     }
 }

@@ -29,6 +29,19 @@ public sealed interface Mount {
     record Shared(Path source, GuestPath destination, boolean readOnly) implements Mount {}
 
     /**
+     * A file system in a file or block device of the host that the guest has as persistent memory, as Kata's pmem volumes: see
+     * {@link Device.Persistent}. It is mounted with {@code dax}, so that its files take no memory of the guest, if the image
+     * begins with the header of a namespace in the mode fsdax, as {@code ndctl} writes it and Kata's images have it, and the file
+     * system in it allows that (ext4 with blocks of 4096 bytes, EROFS, XFS); else it is mounted without. All containers of the sandbox that name the file see the same mount; the memory stays plugged in until the
+     * sandbox ends. If it can be written, it must belong to one sandbox, which nobody checks.
+     *
+     * @param image of a size that is a multiple of 2 MiB, with the file system in it or behind that header, without partitions
+     * @param fileSystem {@code ext4} or {@code erofs}, or what else the guest's kernel has
+     * @param readOnly whether the guest may only read it; the same for all that name this file
+     */
+    record Persistent(Path image, String fileSystem, GuestPath destination, boolean readOnly) implements Mount {}
+
+    /**
      * A file system in the guest's memory (tmpfs) that containers of the sandbox have in common, by its name: what one
      * writes the others see, as with Kubernetes' emptyDir of the medium Memory. It begins empty with the first container
      * that has it, and ends with the last. It is open to all users of the containers, with the sticky bit.

@@ -194,7 +194,15 @@ class ConfigTest {
                         true));
         assertThat(GuestMemoryConfig.defaults())
                 .isEqualTo(new GuestMemoryConfig(
-                        10, Optional.empty(), false, false, false, Optional.empty(), false, false));
+                        10,
+                        Optional.empty(),
+                        false,
+                        false,
+                        false,
+                        Optional.empty(),
+                        false,
+                        false,
+                        MemorySize.ofBytes(0)));
         assertThat(HypervisorConfig.defaults().root()).isEqualTo(GuestRoot.builtIn());
         assertThat(HypervisorConfig.defaults().user()).isEmpty();
     }

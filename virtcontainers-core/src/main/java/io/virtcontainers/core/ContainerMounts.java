@@ -38,6 +38,7 @@ final class ContainerMounts {
     private static final GuestPath GUEST_ROOT = GuestPath.of("/run/kata-containers/mounts");
     private static final GuestPath GUEST_VOLUMES = GuestPath.of("/run/kata-containers/volumes");
     private static final GuestPath GUEST_SHARE = GuestPath.of("/run/kata-containers/shared/live");
+    private static final GuestPath GUEST_PERSISTENT = GuestPath.of("/run/kata-containers/persistent");
     private static final Duration PACKING = Duration.ofMinutes(10);
     private static final int HASH_BYTES = 10;
 
@@ -74,6 +75,8 @@ final class ContainerMounts {
         for (int i = 0; i < config.mounts().size(); i++) {
             if (config.mounts().get(i) instanceof Mount.Shared shared) {
                 prepared.share(i, shared, hypervisor);
+            } else if (config.mounts().get(i) instanceof Mount.Persistent persistent) {
+                PersistentVolumes.check(persistent, config, hypervisor);
             } else if (config.mounts().get(i) instanceof Mount.Bind bind) {
                 if (Files.isDirectory(bind.source())) {
                     prepared.disks.put(i, images.rootfsImage(bind.source(), phases, Deadline.after(PACKING)));
@@ -186,6 +189,10 @@ final class ContainerMounts {
                 String name = machine.addDevice(
                         new Device.Shared(deviceId(config.id(), i), shared.source(), shared.readOnly()), deadline);
                 mounts.add(bind(shared.destination(), shared(name), shared.readOnly()));
+            } else if (mount instanceof Mount.Persistent persistent) {
+                GuestStorage storage = PersistentVolumes.plug(persistent, GUEST_PERSISTENT, machine, deadline);
+                storages.add(storage);
+                mounts.add(bind(persistent.destination(), storage.mountPoint(), persistent.readOnly()));
             } else if (mount instanceof Mount.Bind bind) {
                 Path disk = disks.get(i);
                 GuestPath source = disk == null

@@ -32,6 +32,10 @@ final class DeviceNames {
         }
     }
 
+    String hash() {
+        return hash;
+    }
+
     /** The host's side: a block node, network back end, or character device. */
     String host() {
         return "host-" + hash;

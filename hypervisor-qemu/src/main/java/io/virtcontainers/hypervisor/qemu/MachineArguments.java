@@ -20,7 +20,8 @@ final class MachineArguments {
         if (machine.iommu()) {
             words.add("kernel-irqchip=split"); // interrupts are remapped by QEMU
         }
-        if (config.image().disk().filter(disk -> disk.nvdimm()).isPresent()) {
+        if (config.image().disk().filter(disk -> disk.nvdimm()).isPresent()
+                || PersistentMemory.hasRoom(config.settings())) {
             words.add("nvdimm=on");
         }
         words.addAll(machine.options());

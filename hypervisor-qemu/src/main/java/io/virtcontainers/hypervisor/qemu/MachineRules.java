@@ -35,6 +35,11 @@ final class MachineRules {
         GuestMemoryConfig memory = config.settings().memory();
         refuse(machine, memory.virtioMem() && !model.hasPci(), "virtio-mem", "use Q35 or PC");
         refuse(machine, memory.balloon() && !model.hasPci(), "a balloon", "use Q35 or PC");
+        refuse(machine, memory.persistent().bytes() > 0 && !model.hasPci(), "persistent memory", "use Q35 or PC");
+        if (memory.persistent().bytes() > 0 && config.settings().user().isPresent()) {
+            throw new UnsupportedException("a hypervisor that runs as user "
+                    + config.settings().user().get() + " cannot have persistent memory");
+        }
         boolean nvdimm = config.image().disk().filter(disk -> disk.nvdimm()).isPresent();
         refuse(machine, nvdimm && !model.hasPci(), "nvdimm", "use GuestRoot.image, a virtio disk");
         if (machine.maxVcpus() > 0 && machine.maxVcpus() < config.vcpus()) {

@@ -56,6 +56,10 @@ final class MemoryArguments {
             slots++;
             most += (ExtraDevices.size(nvdimm.get()) >> 20) + 1;
         }
+        if (PersistentMemory.hasRoom(config.settings())) {
+            slots += PersistentMemory.SLOTS;
+            most += memory.persistent().toMib() + 1;
+        }
         boolean room = slots > 0 || (grows && memory.virtioMem());
         return room ? (slots > 0 ? ",slots=" + slots : "") + ",maxmem=" + most + "M" : "";
     }

@@ -59,6 +59,7 @@ final class QemuMachine implements VirtualMachine {
     private final boolean detached;
     private final EventLoop loop;
     private final PluggedDevices devices;
+    private final PersistentMemory persistent;
     private final Set<String> plugged = ConcurrentHashMap.newKeySet();
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private volatile boolean stopRequested;
@@ -93,6 +94,7 @@ final class QemuMachine implements VirtualMachine {
         this.detached = detached;
         this.loop = loop;
         this.devices = new PluggedDevices(link);
+        this.persistent = new PersistentMemory(link);
         daemon.ifPresent(virtiofsd -> {
             var unusedFailure = virtiofsd.ending().thenAccept(this::sharesEnded);
         });
@@ -167,6 +169,9 @@ final class QemuMachine implements VirtualMachine {
                     .add(shared);
         }
         requireHotplug("takes no devices while it runs");
+        if (device instanceof Device.Persistent memory) {
+            return persistent.add(memory, deadline);
+        }
         plugged.add(device.id());
         if (!(device instanceof Device.Block disk)) {
             return devices.add(PluggableDevices.plug(device, settings, agent), deadline);

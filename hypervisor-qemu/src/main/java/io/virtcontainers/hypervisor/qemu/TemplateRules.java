@@ -53,7 +53,7 @@ final class TemplateRules {
                         || memory.preallocate()
                         || memory.locked()
                         || memory.virtioMem()
-                        || memory.virtioMem()
+                        || memory.persistent().bytes() > 0
                         || memory.balloon()
                         || memory.fileDirectory().isPresent(),
                 "memory that is not plain");

@@ -86,6 +86,7 @@ class MachineRulesTest {
         GuestImage initrd = new GuestImage(Path.of("kernel"), Optional.of(Path.of("initrd")), Optional.empty(), "6.1");
         for (GuestMemoryConfig memory : List.of(
                 GuestMemoryConfig.builder().virtioMem(true).build(),
+                GuestMemoryConfig.builder().persistent(MemorySize.mib(64)).build(),
                 GuestMemoryConfig.builder().balloon(true).build())) {
             HypervisorConfig withMemory = HypervisorConfig.builder()
                     .machine(MachineConfig.of(MachineType.MICROVM))
@@ -93,7 +94,8 @@ class MachineRulesTest {
                     .build();
             assertThatThrownBy(() -> check(withMemory, initrd))
                     .isInstanceOf(UnsupportedException.class)
-                    .hasMessageMatching("a machine MICROVM cannot have (virtio-mem|a balloon): use Q35 or PC");
+                    .hasMessageMatching(
+                            "a machine MICROVM cannot have (virtio-mem|a balloon|persistent memory): use Q35 or PC");
         }
         assertThatThrownBy(() -> check(scsi, initrd))
                 .isInstanceOf(UnsupportedException.class)

@@ -66,6 +66,7 @@ final class Json {
     @JsonSubTypes({
         @JsonSubTypes.Type(value = Mount.Bind.class, name = "bind"),
         @JsonSubTypes.Type(value = Mount.Shared.class, name = "shared"),
+        @JsonSubTypes.Type(value = Mount.Persistent.class, name = "persistent"),
         @JsonSubTypes.Type(value = Mount.Tmpfs.class, name = "tmpfs"),
         @JsonSubTypes.Type(value = Mount.Volume.class, name = "volume")
     })

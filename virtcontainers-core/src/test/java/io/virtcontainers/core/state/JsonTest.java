@@ -34,6 +34,7 @@ class JsonTest {
                     new Mount.Bind(PATH, INSIDE, true),
                     new Mount.Shared(PATH, INSIDE, true),
                     new Mount.Volume("v", INSIDE, MemorySize.mib(3)),
+                    new Mount.Persistent(PATH, "ext4", INSIDE, true),
                     new Mount.Tmpfs(INSIDE, MemorySize.mib(3))),
             NetworkConfig.class,
             List.of(
