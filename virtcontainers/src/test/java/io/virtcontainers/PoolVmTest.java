@@ -51,7 +51,7 @@ class PoolVmTest {
             while (pool.ready() < 2) {
                 Thread.onSpinWait(); // bounded by the test's timeout
             }
-            List<Long> ready = new ArrayList<>(VmFixture.processesWith("sandboxes/pool-"));
+            List<Long> ready = new ArrayList<>(VmFixture.processesWith(fixture.state + "/sandboxes/pool-"));
             ready.remove(leased.get(0).status().hypervisor().orElseThrow().pid());
             for (long pid : ready) {
                 ProcessHandle.of(pid).orElseThrow().destroyForcibly();

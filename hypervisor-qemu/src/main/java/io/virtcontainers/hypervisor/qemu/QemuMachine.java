@@ -253,7 +253,7 @@ final class QemuMachine implements VirtualMachine {
 
     @Override
     public List<Long> servants() {
-        return shares.map(VirtioFsDaemon::processes).orElse(List.of());
+        return daemon.map(VirtioFsDaemon::processes).orElse(List.of());
     }
 
     @Override
