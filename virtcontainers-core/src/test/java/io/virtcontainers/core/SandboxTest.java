@@ -310,8 +310,8 @@ class SandboxTest {
     @Test
     void stopsTheMachineThoughTheAgentHangs() throws IOException {
         Sandbox sandbox = fixture.running("demo");
-        String unused = sandbox.addDevice(
-                new Device.Block("disk", Files.createFile(fixture.rootfs.resolveSibling("disk")), /* readOnly= */ false));
+        String unused = sandbox.addDevice(new Device.Block(
+                "disk", Files.createFile(fixture.rootfs.resolveSibling("disk")), /* readOnly= */ false));
         fixture.agents.faults().hang("destroySandbox");
         sandbox.stop();
         assertThat(fixture.hypervisor.machines().get(0).isAlive()).isFalse();
