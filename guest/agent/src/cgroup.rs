@@ -46,10 +46,7 @@ pub fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 pub fn write(directory: &Path, name: &str, value: &str) -> Result<()> {
-    // Not as a file that is made or cut, which the kernel would look for in vain.
-    let file = OpenOptions::new().write(true).open(directory.join(name));
-    let result = file.and_then(|mut file| file.write_all(value.as_bytes()));
-    result.map_err(|error| {
+    fs::write(directory.join(name), value).map_err(|error| {
         let action = format!("write {value:?} to {name}");
         match error.raw_os_error() {
             Some(libc::EINVAL) | Some(libc::ERANGE) => {
@@ -101,9 +98,12 @@ pub async fn freeze(cgroup: &Path, limit: Duration) -> Result<()> {
     result
 }
 
-/// The kernel has nothing to wait for: the processes run on when the write returns.
+/// The kernel has nothing to wait for: the processes run on when the write returns. The file is not
+/// cut as by `write`, which a clone would need more of the kernel for, at a moment that counts.
 pub fn thaw(cgroup: &Path) -> Result<()> {
-    write(cgroup, FREEZE, "0")
+    let file = OpenOptions::new().write(true).open(cgroup.join(FREEZE));
+    file.and_then(|mut file| file.write_all(b"0"))
+        .map_err(|error| Status::io("thaw the cgroup", &error))
 }
 
 #[cfg(test)]

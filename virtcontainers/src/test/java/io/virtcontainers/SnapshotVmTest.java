@@ -121,6 +121,35 @@ class SnapshotVmTest {
     }
 
     @Test
+    void eachCloneIsAnotherMachine() throws Exception {
+        Path etc = Files.createDirectories(fixture.rootfs.resolve("etc"));
+        Path machineId = Files.writeString(etc.resolve("machine-id"), "0123456789abcdef0123456789abcdef\n");
+        try {
+            Sandbox source = prepared("source");
+            HashSet<String> boots = new HashSet<>();
+            HashSet<String> machines = new HashSet<>();
+            try (Snapshot snapshot = source.snapshot()) {
+                List<Sandbox> all = new ArrayList<>(List.of(source));
+                for (int i = 0; i < 2; i++) {
+                    all.add(fixture.vc.restore(snapshot, "clone" + i));
+                }
+                for (Sandbox sandbox : all) {
+                    Container container = sandbox.container("counter");
+                    boots.add(shell(container, "cat /proc/sys/kernel/random/boot_id"));
+                    machines.add(shell(container, "cat /etc/machine-id"));
+                    assertThat(shell(container, "echo x 2>/dev/null > /etc/machine-id || echo read-only"))
+                            .isEqualTo("read-only");
+                }
+            }
+            assertThat(boots).hasSize(3).allMatch(id -> id.matches("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"));
+            assertThat(machines).hasSize(3).allMatch(id -> id.matches("[0-9a-f]{32}"));
+            assertThat(machines).doesNotContain("0123456789abcdef0123456789abcdef");
+        } finally {
+            Files.delete(machineId);
+        }
+    }
+
+    @Test
     void everyContainerIsAsItWasAndCanBeUsedOn() throws Exception {
         Path shared = Files.createDirectory(directory.resolve("files"));
         Files.writeString(shared.resolve("note"), "from the host");
@@ -263,7 +292,7 @@ class SnapshotVmTest {
             grown.resize(1, MemorySize.mib(384));
             assertThatThrownBy(() -> grown.snapshot(never))
                     .isInstanceOf(UnsupportedException.class)
-                    .hasMessageContaining("it was resized");
+                    .hasMessageContaining("it has grown since it was started");
         }
         assertThat(snapshots()).isEmpty();
         try (Snapshot snapshot = sandbox.snapshot(); // nothing was broken

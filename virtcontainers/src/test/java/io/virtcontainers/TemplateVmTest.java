@@ -89,8 +89,9 @@ class TemplateVmTest {
                     .isCloseTo(Instant.now().getEpochSecond(), org.assertj.core.data.Offset.offset(5L));
             random.add(shell(container, "head -c 32 /dev/urandom | od -A n -t x1 | tr -d ' \n'"));
             random.add(shell(container, "cat /proc/sys/kernel/random/uuid"));
+            random.add(shell(container, "cat /proc/sys/kernel/random/boot_id"));
         }
-        assertThat(new HashSet<>(random)).hasSize(2 * CLONES);
+        assertThat(new HashSet<>(random)).hasSize(3 * CLONES);
         for (int i = 0; i < CLONES; i++) {
             Container container = sandboxes.get(i).container("c");
             assertThat(shell(container, "echo output-of-" + i)).isEqualTo("output-of-" + i);
@@ -101,6 +102,58 @@ class TemplateVmTest {
         }
         assertThat(VmFixture.processesWith(fixture.state.toString() + "/sandboxes"))
                 .isEmpty();
+    }
+
+    @Test
+    void clonesOfOneTemplateGrowToWhatEachIsToHave() throws Exception {
+        HypervisorConfig canGrow = HypervisorConfig.builder()
+                .machine(MachineConfig.builder().maxVcpus(3).build())
+                .memory(GuestMemoryConfig.builder().max(MemorySize.mib(768)).build())
+                .build();
+        SandboxConfig base = config("base").hypervisor(canGrow).build();
+        Template unused = fixture.vc.templates().init(base);
+        for (int i = 0; i < 3; i++) {
+            int vcpus = i + 1;
+            int mib = 256 + i * 128;
+            Sandbox sandbox = fixture.vc.run(config("size" + i)
+                    .hypervisor(canGrow)
+                    .vcpus(vcpus)
+                    .memory(MemorySize.mib(mib))
+                    .build());
+            assertThat(hasPhase(sandbox, "template.make")).isFalse();
+            assertThat(hasPhase(sandbox, "clone.grow")).isEqualTo(i > 0);
+            Container container = container(sandbox);
+            assertThat(shell(container, "nproc")).isEqualTo(Integer.toString(vcpus));
+            long total = Long.parseLong(shell(container, "awk '/MemTotal/ {print $2}' /proc/meminfo")) >> 10;
+            assertThat(total).isBetween(mib - 80L, (long) mib);
+            assertThat(shell(container, "hostname")).isEqualTo("size" + i);
+        }
+        assertThat(templates()).hasSize(1);
+        assertThatThrownBy(() -> fixture.vc.sandbox("size2").snapshot())
+                .isInstanceOf(UnsupportedException.class)
+                .hasMessageContaining("template(false)");
+        Sandbox odd = fixture.vc.run(
+                config("odd").hypervisor(canGrow).memory(MemorySize.mib(300)).build());
+        assertThat(hasPhase(odd, "template.make"))
+                .as("300 MiB cannot be reached by whole blocks")
+                .isTrue();
+    }
+
+    @Test
+    void aPoolServesLeasesOfSeveralSizes() throws Exception {
+        HypervisorConfig canGrow = HypervisorConfig.builder()
+                .machine(MachineConfig.builder().maxVcpus(2).build())
+                .memory(GuestMemoryConfig.builder().max(MemorySize.mib(512)).build())
+                .build();
+        try (SandboxPool pool =
+                fixture.vc.pool(config("pool").hypervisor(canGrow).build(), 1, 2)) {
+            for (int vcpus = 1; vcpus <= 2; vcpus++) {
+                Sandbox leased = pool.lease(VmFixture.SOON);
+                leased.resize(vcpus, MemorySize.mib(128 + vcpus * 128));
+                Container container = container(leased);
+                assertThat(shell(container, "nproc")).isEqualTo(Integer.toString(vcpus));
+            }
+        }
     }
 
     @Test

@@ -69,6 +69,11 @@ public interface VirtualMachine {
         throw new UnsupportedException("this machine cannot be resized");
     }
 
+    /** Whether processors or memory are plugged in that were not there at the start: asks the hypervisor. */
+    default boolean isResized(Deadline deadline) {
+        return false;
+    }
+
     /** How large the machine is now: asks the hypervisor. */
     default MachineSize size(Deadline deadline) {
         throw new UnsupportedException("this machine does not tell its size");

@@ -6,6 +6,7 @@ import io.virtcontainers.MemorySize;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * A virtual machine to launch.
@@ -73,69 +74,78 @@ public record VmConfig(
 
     /** The same with these cards, in this network namespace. */
     public VmConfig withNetwork(List<NetworkCard> newCards, Optional<Path> newNetworkNamespace) {
-        return new VmConfig(
-                sandboxId,
-                directory,
-                vcpus,
-                memory,
-                detached,
-                settings,
-                image,
-                kernelParameters,
-                newCards,
-                newNetworkNamespace,
-                memoryImage,
-                disks);
+        return with(next -> {
+            next.cards = newCards;
+            next.networkNamespace = newNetworkNamespace;
+        });
     }
 
     /** The same with another relation to a template. */
     public VmConfig withMemoryImage(MemoryImage newMemoryImage) {
-        return new VmConfig(
-                sandboxId,
-                directory,
-                vcpus,
-                memory,
-                detached,
-                settings,
-                image,
-                kernelParameters,
-                cards,
-                networkNamespace,
-                newMemoryImage,
-                disks);
+        return with(next -> next.memoryImage = newMemoryImage);
+    }
+
+    /** The same, so large when it starts. */
+    public VmConfig withSize(MachineSize size) {
+        return with(next -> next.size = size);
     }
 
     /** The same in another directory. */
     public VmConfig in(Path newDirectory) {
-        return new VmConfig(
-                sandboxId,
-                newDirectory,
-                vcpus,
-                memory,
-                detached,
-                settings,
-                image,
-                kernelParameters,
-                cards,
-                networkNamespace,
-                memoryImage,
-                disks);
+        return with(next -> next.directory = newDirectory);
     }
 
     /** The same with these disks. */
     public VmConfig withDisks(List<PluggedDisk> newDisks) {
+        return with(next -> next.disks = newDisks);
+    }
+
+    /** The same machine for another sandbox, in another directory, with no card. */
+    public VmConfig of(String newSandboxId, Path newDirectory) {
+        return with(next -> {
+            next.sandboxId = newSandboxId;
+            next.directory = newDirectory;
+            next.cards = List.of();
+            next.networkNamespace = Optional.empty();
+        });
+    }
+
+    private VmConfig with(Consumer<Changed> change) {
+        Changed next = new Changed(this);
+        change.accept(next);
         return new VmConfig(
-                sandboxId,
-                directory,
-                vcpus,
-                memory,
+                next.sandboxId,
+                next.directory,
+                next.size.vcpus(),
+                next.size.memory(),
                 detached,
                 settings,
                 image,
                 kernelParameters,
-                cards,
-                networkNamespace,
-                memoryImage,
-                newDisks);
+                next.cards,
+                next.networkNamespace,
+                next.memoryImage,
+                next.disks);
+    }
+
+    /** What can differ between two configurations of one machine. */
+    private static final class Changed {
+        private String sandboxId;
+        private Path directory;
+        private MachineSize size;
+        private List<NetworkCard> cards;
+        private Optional<Path> networkNamespace;
+        private MemoryImage memoryImage;
+        private List<PluggedDisk> disks;
+
+        private Changed(VmConfig old) {
+            this.sandboxId = old.sandboxId;
+            this.directory = old.directory;
+            this.size = new MachineSize(old.vcpus, old.memory);
+            this.cards = old.cards;
+            this.networkNamespace = old.networkNamespace;
+            this.memoryImage = old.memoryImage;
+            this.disks = old.disks;
+        }
     }
 }

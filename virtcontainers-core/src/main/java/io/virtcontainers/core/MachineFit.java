@@ -24,7 +24,7 @@ final class MachineFit {
     private static final Logger log = LoggerFactory.getLogger(MachineFit.class);
 
     /** What memory is plugged in by. */
-    private static final long BLOCK = 128L << 20;
+    static final long BLOCK = 128L << 20;
 
     private static final long DEFAULT_PERIOD_MICROS = 100_000;
 

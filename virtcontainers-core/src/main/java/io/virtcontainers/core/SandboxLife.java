@@ -484,6 +484,12 @@ final class SandboxLife {
             }
             return null;
         });
+        if (wanted.vcpus() != config.vcpus() || !wanted.memory().equals(config.memory())) {
+            step("clone.grow", () -> {
+                resizeMachine(config.vcpus(), config.memory(), deadline);
+                return null;
+            });
+        }
     }
 
     private VirtualMachine launch(VmConfig wanted, boolean ofTemplate, Deadline deadline) {
@@ -500,8 +506,7 @@ final class SandboxLife {
     /** As a clone of a template; empty if there cannot be one. */
     private Optional<VmConfig> cloned(VmConfig machine, Deadline deadline) {
         try {
-            return Optional.of(machine.withMemoryImage(
-                    step("template.get", () -> engine.templateStore().get(machine, phases, deadline))));
+            return Optional.of(step("template.get", () -> engine.templateStore().clone(machine, phases, deadline)));
         } catch (UnsupportedException e) {
             log.info("boots without a template, as {}: sandbox={}", e.getMessage(), id());
             phases.begin("template.refused").close();
@@ -968,8 +973,11 @@ final class SandboxLife {
 
     /** Needs the lock. */
     void resizeMachine(int vcpus, MemorySize memory) {
+        resizeMachine(vcpus, memory, Deadline.after(REQUEST));
+    }
+
+    private void resizeMachine(int vcpus, MemorySize memory, Deadline deadline) {
         request("hypervisor.resize", () -> {
-            Deadline deadline = Deadline.after(REQUEST);
             MachineSize before = machine().size(deadline);
             MachineSize now = machine().resize(vcpus, memory, deadline);
             if (now.vcpus() > before.vcpus()) {

@@ -4,8 +4,10 @@ package io.virtcontainers.core;
 import com.google.common.hash.Hashing;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.HostSetupException;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.spi.MachineKey;
+import io.virtcontainers.spi.MachineSize;
 import io.virtcontainers.spi.MemoryImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -34,7 +36,7 @@ import java.util.zip.CRC32C;
  */
 record SavedFiles(Path directory) {
     /** Changes when older files are of no use any more. */
-    private static final String FORMAT = "2";
+    private static final String FORMAT = "3";
 
     private static final int MAX_MANIFEST = 4096;
     private static final String SELF = "manifest ";
@@ -76,6 +78,9 @@ record SavedFiles(Path directory) {
         List<String> lines = List.of(
                 "format " + FORMAT,
                 "machine " + key.digest(),
+                "family " + key.family(),
+                "vcpus " + key.size().vcpus(),
+                "bytes " + key.size().memory().bytes(),
                 "hypervisor " + key.hypervisor(),
                 "content " + memory.content(),
                 "memory " + stamp + " " + memory.checksum(),
@@ -100,6 +105,18 @@ record SavedFiles(Path directory) {
         }
         seal(key, taken);
         Files.delete(from);
+    }
+
+    /** How large the machine is, if it is of this family; the files may be damaged. */
+    Optional<MachineSize> sizeIn(String family) {
+        try {
+            Optional<Map<String, String>> known = read().filter(it -> family.equals(it.get("family")));
+            return known.map(it -> new MachineSize(
+                    Integer.parseInt(it.getOrDefault("vcpus", "")),
+                    MemorySize.ofBytes(Long.parseLong(it.getOrDefault("bytes", "")))));
+        } catch (IOException | IllegalArgumentException | VirtException e) {
+            return Optional.empty();
+        }
     }
 
     /** Why this cannot be used for such a machine; empty if it can. */

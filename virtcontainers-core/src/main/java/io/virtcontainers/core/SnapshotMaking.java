@@ -16,7 +16,6 @@ import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.GuestImage;
 import io.virtcontainers.spi.MachineKey;
-import io.virtcontainers.spi.MachineSize;
 import io.virtcontainers.spi.PluggedDisk;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
@@ -81,10 +80,10 @@ final class SnapshotMaking {
                         + ": use Mount.Bind, or remove them");
         VmConfig described = sandbox.backends().machine(config, NOWHERE, image).withDisks(disks);
         MachineKey key = sandbox.backends().hypervisor().templateKey(described, sandbox.phases(), deadline);
-        MachineSize size = machine.size(deadline);
         refuse(
-                size.vcpus() != config.vcpus() || !size.memory().equals(config.memory()),
-                "it was resized to " + size + ": create it with what it needs");
+                machine.isResized(deadline),
+                "it has grown since it was started: create it with what it needs, or if it is of a smaller template,"
+                        + " with template(false)");
         // Whether the agent can: this one stays what it is.
         sandbox.agent(deadline).renewSandbox(sandbox.id(), config.hostname(), Instant.now(), List.of(), deadline);
         return new Plan(described, key);

@@ -3,6 +3,7 @@ package io.virtcontainers.core;
 
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.HostSetupException;
+import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.MemorySize;
 import io.virtcontainers.Template;
@@ -11,6 +12,7 @@ import io.virtcontainers.core.state.Directories;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.MachineKey;
+import io.virtcontainers.spi.MachineSize;
 import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
@@ -67,31 +69,85 @@ final class Templates {
     }
 
     /**
-     * The template for a machine; makes it if there is none that can be trusted.
+     * A machine as the clone of a template: of one as large, or of a smaller one from which it can grow; if there is none
+     * that can be trusted, of one as large that is made.
      *
+     * @return the machine, as large as its template
      * @throws io.virtcontainers.UnsupportedException with what hinders it, if such a machine cannot be cloned
      */
-    MemoryImage.Clone get(VmConfig machine, Phases phases, Deadline deadline) {
+    VmConfig clone(VmConfig machine, Phases phases, Deadline deadline) {
         MachineKey key = backends.hypervisor().templateKey(machine, phases, deadline);
-        SavedFiles template =
-                new SavedFiles(Directories.privateDirectory(directory).resolve(key.digest()));
-        Optional<String> problem = template.problem(key);
-        if (problem.isPresent()) {
-            try (Phases.Phase phase = phases.begin("template.make")) {
-                underLock(deadline, () -> {
-                    Optional<String> now = template.problem(key); // another process may have been quicker
-                    if (now.isPresent()) {
-                        make(template, key, machine, now.get(), phases);
-                    }
-                });
+        SavedFiles exact = files(key);
+        if (exact.problem(key).isPresent()) {
+            Optional<VmConfig> smaller = ofSmaller(machine, key, phases, deadline);
+            if (smaller.isPresent()) {
+                return smaller.get();
+            }
+            make(exact, key, machine, phases, deadline);
+        }
+        return machine.withMemoryImage(used(exact));
+    }
+
+    private SavedFiles files(MachineKey key) {
+        return new SavedFiles(Directories.privateDirectory(directory).resolve(key.digest()));
+    }
+
+    private Optional<VmConfig> ofSmaller(VmConfig machine, MachineKey key, Phases phases, Deadline deadline) {
+        List<MachineSize> sizes;
+        try {
+            sizes = directories().stream()
+                    .flatMap(template -> new SavedFiles(template).sizeIn(key.family()).stream())
+                    .filter(size -> canGrow(machine.settings(), size, key.size()))
+                    .sorted(Comparator.comparing(MachineSize::memory)
+                            .thenComparing(MachineSize::vcpus)
+                            .reversed())
+                    .toList();
+        } catch (IOException e) {
+            log.debug("a smaller template is not looked for: {}", e.toString());
+            return Optional.empty();
+        }
+        for (MachineSize size : sizes) {
+            VmConfig smaller = machine.withSize(size);
+            MachineKey itsKey = backends.hypervisor().templateKey(smaller, phases, deadline);
+            SavedFiles template = files(itsKey);
+            if (template.problem(itsKey).isEmpty()) {
+                return Optional.of(smaller.withMemoryImage(used(template)));
             }
         }
+        return Optional.empty();
+    }
+
+    /** By whole blocks of memory, which is what can be plugged in. */
+    private static boolean canGrow(HypervisorConfig settings, MachineSize from, MachineSize to) {
+        long more = to.memory().bytes() - from.memory().bytes();
+        boolean memory = more == 0
+                || (more > 0
+                        && more % MachineFit.BLOCK == 0
+                        && settings.memory().max().isPresent()
+                        && settings.memory().slots() > 0);
+        boolean processors = from.vcpus() == to.vcpus()
+                || (from.vcpus() < to.vcpus() && settings.machine().maxVcpus() >= to.vcpus());
+        return memory && processors;
+    }
+
+    private static MemoryImage.Clone used(SavedFiles template) {
         try {
             Files.setLastModifiedTime(template.directory(), FileTime.fromMillis(System.currentTimeMillis()));
         } catch (IOException e) {
-            log.debug("the use of a template is not noted: template={} error={}", key.digest(), e.toString());
+            log.debug("the use of a template is not noted: template={} error={}", template, e.toString());
         }
         return template.image();
+    }
+
+    private void make(SavedFiles template, MachineKey key, VmConfig machine, Phases phases, Deadline deadline) {
+        try (Phases.Phase phase = phases.begin("template.make")) {
+            underLock(deadline, () -> {
+                Optional<String> now = template.problem(key); // another process may have been quicker
+                if (now.isPresent()) {
+                    make(template, key, machine, now.get(), phases);
+                }
+            });
+        }
     }
 
     /** Needs the lock. */
@@ -118,16 +174,7 @@ final class Templates {
 
     private void save(VmConfig machine, Path vm, SavedFiles saved, Phases phases) {
         Deadline deadline = Deadline.after(MAKING);
-        VmConfig template = new VmConfig(
-                        "template",
-                        vm,
-                        machine.vcpus(),
-                        machine.memory(),
-                        machine.detached(),
-                        machine.settings(),
-                        machine.image(),
-                        machine.kernelParameters())
-                .withMemoryImage(new MemoryImage.Template(saved.memory()));
+        VmConfig template = machine.of("template", vm).withMemoryImage(new MemoryImage.Template(saved.memory()));
         VirtualMachine launched = backends.hypervisor().launch(template, phases, deadline);
         try {
             try (Agent agent = backends.agents().connect(launched.channels().get(0), () -> false)) {
@@ -163,11 +210,13 @@ final class Templates {
 
     /** The one for a machine; makes it if there is none that can be trusted. */
     Template init(VmConfig machine, Phases phases, Deadline deadline) {
-        Path template = get(machine, phases, deadline).memory().getParent();
-        if (template == null) {
-            throw new IllegalStateException("a template is in a directory");
+        MachineKey key = backends.hypervisor().templateKey(machine, phases, deadline);
+        SavedFiles exact = files(key);
+        if (exact.problem(key).isPresent()) {
+            make(exact, key, machine, phases, deadline);
         }
-        return told(template);
+        MemoryImage.Clone unused = used(exact);
+        return told(exact.directory());
     }
 
     /** Removes one; does nothing if it is not there. */

@@ -3,7 +3,9 @@ package io.virtcontainers.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.spi.MachineKey;
+import io.virtcontainers.spi.MachineSize;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +17,9 @@ import org.junit.jupiter.api.io.TempDir;
 class SavedFilesTest {
     private static final int MIB = 1 << 20;
     private static final int SIZE = 5 * MIB + 4096;
-    private static final MachineKey KEY = new MachineKey("abcdef", "QEMU 7.2.0 /usr/bin/qemu 1 2");
+    private static final MachineSize MACHINE_SIZE = new MachineSize(1, MemorySize.mib(256));
+    private static final MachineKey KEY =
+            new MachineKey("fa417", MACHINE_SIZE, "abcdef", "QEMU 7.2.0 /usr/bin/qemu 1 2");
 
     @TempDir
     Path directory;
@@ -47,10 +51,11 @@ class SavedFilesTest {
 
     @Test
     void anotherHypervisorOrMachineIsRefused() {
-        assertThat(files.problem(new MachineKey(KEY.digest(), "QEMU 8.0.0 /usr/bin/qemu 1 2")))
+        assertThat(files.problem(
+                        new MachineKey(KEY.family(), MACHINE_SIZE, KEY.digest(), "QEMU 8.0.0 /usr/bin/qemu 1 2")))
                 .hasValueSatisfying(reason ->
                         assertThat(reason).contains("saved by QEMU 7.2.0").contains("has QEMU 8.0.0"));
-        assertThat(files.problem(new MachineKey("fedcba", KEY.hypervisor())))
+        assertThat(files.problem(new MachineKey(KEY.family(), MACHINE_SIZE, "fedcba", KEY.hypervisor())))
                 .hasValueSatisfying(reason -> assertThat(reason).contains("another machine"));
     }
 

@@ -117,10 +117,12 @@ final class QemuHypervisor implements Hypervisor {
         MachineModel model = MachineModel.of(config.settings().machine().type());
         QemuInstallation qemu = installations.find(config.settings().binary(), model, deadline);
         boolean kvm = accelerators.useKvm(config.settings().accelerator(), model, qemu, phases, deadline);
+        AgentDevices devices = channel(anonymous).devices();
         return TemplateRules.key(
                 qemu,
                 config,
-                QemuCommandLine.of(qemu, kvm, anonymous, channel(anonymous).devices()));
+                QemuCommandLine.of(qemu, kvm, anonymous, devices),
+                QemuCommandLine.of(qemu, kvm, TemplateRules.smallest(anonymous), devices));
     }
 
     @Override

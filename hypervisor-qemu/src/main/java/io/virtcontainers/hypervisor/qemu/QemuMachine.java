@@ -247,6 +247,11 @@ final class QemuMachine implements VirtualMachine {
     }
 
     @Override
+    public boolean isResized(Deadline deadline) {
+        return link.call(deadline, qmp -> new Resizing(qmp, MemoryArguments.isShared(settings), deadline).isResized());
+    }
+
+    @Override
     public MachineSize size(Deadline deadline) {
         return link.call(deadline, qmp -> new Resizing(qmp, MemoryArguments.isShared(settings), deadline).size());
     }

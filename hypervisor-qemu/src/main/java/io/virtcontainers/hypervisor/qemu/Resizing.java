@@ -62,6 +62,14 @@ final class Resizing {
         return new MachineSize(vcpus, MemorySize.ofBytes(bytes));
     }
 
+    boolean isResized() {
+        return processors().stream().anyMatch(Processor::isRemovable)
+                || qmp.execute("query-memory-size-summary", Map.of(), deadline)
+                                .path("plugged-memory")
+                                .asLong()
+                        > 0;
+    }
+
     MachineSize resize(int vcpus, MemorySize memory) {
         MachineSize now = size();
         Optional<VirtioMem> virtioMem = virtioMem();

@@ -4,8 +4,10 @@ package io.virtcontainers.hypervisor.qemu;
 import io.virtcontainers.GuestMemoryConfig;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.MemorySize;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.MachineKey;
+import io.virtcontainers.spi.MachineSize;
 import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.VmConfig;
 import java.io.IOException;
@@ -28,17 +30,12 @@ final class TemplateRules {
 
     /** The machine as it is in every clone: without its own name and places. */
     static VmConfig anonymous(VmConfig config) {
-        return new VmConfig(
-                        "template",
-                        NOWHERE,
-                        config.vcpus(),
-                        config.memory(),
-                        config.detached(),
-                        config.settings(),
-                        config.image(),
-                        config.kernelParameters())
-                .withDisks(config.disks())
-                .withMemoryImage(new MemoryImage.Template(NOWHERE.resolve("memory")));
+        return config.of("template", NOWHERE).withMemoryImage(new MemoryImage.Template(NOWHERE.resolve("memory")));
+    }
+
+    /** So large are all machines of a family for its key: any that can grow can do so from here. */
+    static VmConfig smallest(VmConfig config) {
+        return config.withSize(new MachineSize(1, MemorySize.mib(1)));
     }
 
     /** @throws UnsupportedException with what hinders it */
@@ -72,8 +69,19 @@ final class TemplateRules {
         }
     }
 
-    /** @param commandLine of the {@link #anonymous} machine */
-    static MachineKey key(QemuInstallation qemu, VmConfig config, List<String> commandLine) {
+    /**
+     * @param commandLine of the {@link #anonymous} machine
+     * @param ofSmallest that of the {@link #smallest} of its family
+     */
+    static MachineKey key(QemuInstallation qemu, VmConfig config, List<String> commandLine, List<String> ofSmallest) {
+        return new MachineKey(
+                digest(qemu, config, ofSmallest),
+                new MachineSize(config.vcpus(), config.memory()),
+                digest(qemu, config, commandLine),
+                "QEMU " + qemu.version() + " " + stamp(qemu.binary()));
+    }
+
+    private static String digest(QemuInstallation qemu, VmConfig config, List<String> commandLine) {
         try {
             MessageDigest digest = MessageDigest.getInstance("SHA-256");
             add(digest, FORMAT);
@@ -82,9 +90,7 @@ final class TemplateRules {
             qemu.qboot().ifPresent(rom -> add(digest, stamp(rom)));
             config.disks().forEach(disk -> add(digest, stamp(disk.disk().image())));
             commandLine.forEach(argument -> add(digest, argument));
-            return new MachineKey(
-                    HexFormat.of().formatHex(digest.digest(), 0, 16),
-                    "QEMU " + qemu.version() + " " + stamp(qemu.binary()));
+            return HexFormat.of().formatHex(digest.digest(), 0, 16);
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java platform has SHA-256", e);
         }
