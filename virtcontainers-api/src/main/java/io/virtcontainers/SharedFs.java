@@ -8,8 +8,8 @@ public enum SharedFs {
     /** virtio-fs, by a virtiofsd that the library starts and ends. */
     VIRTIO_FS,
     /**
-     * 9p, by QEMU itself: no helper process, and no memory that is shared with one, but slower. Needs a guest kernel with 9p,
-     * which cloud kernels lack: Debian's {@code linux-image-amd64} has it.
+     * 9p, by QEMU itself: no helper process, and no memory that is shared with one; the guest caches nothing. Needs a guest
+     * kernel with 9p, which cloud kernels lack: Debian's {@code linux-image-amd64} has it.
      */
     VIRTIO_9P
 }

@@ -172,7 +172,7 @@ public final class Options {
                     new Choice(List.of("auto", "virtio-fs", "virtio-9p", "none"), List.of()),
                     "auto",
                     "How directories of the host are shared. virtio-fs: live, needs root and virtiofsd. virtio-9p:"
-                            + " live, by QEMU itself, needs root and a kernel with 9p, and is slower. none: as copies."
+                            + " live, by QEMU itself, needs root and a kernel with 9p. none: as copies."
                             + " auto: virtio-fs if the runtime is root, else none.")
             .kataDefault("\"virtio-9p\"")
             .annotation("hypervisor")
