@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
-import static io.virtcontainers.VmFixture.output;
+import static io.virtcontainers.VmFixture.shell;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -55,12 +55,6 @@ class NetworkVmTest {
                 .memory(MemorySize.mib(256))
                 .network(network)
                 .build());
-    }
-
-    private static String shell(Container container, String script) throws IOException {
-        GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", script));
-        process.stdin().close();
-        return output(process).strip();
     }
 
     private static int freePort() throws IOException {

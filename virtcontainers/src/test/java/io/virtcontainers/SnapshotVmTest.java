@@ -2,6 +2,7 @@
 package io.virtcontainers;
 
 import static io.virtcontainers.VmFixture.output;
+import static io.virtcontainers.VmFixture.shell;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -40,12 +41,6 @@ class SnapshotVmTest {
     @AfterEach
     void close() throws IOException {
         fixture.close();
-    }
-
-    private static String shell(Container container, String script) throws IOException {
-        GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", script));
-        process.stdin().close();
-        return output(process).strip();
     }
 
     private List<Path> snapshots() throws IOException {

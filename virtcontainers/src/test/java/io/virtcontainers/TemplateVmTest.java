@@ -2,6 +2,7 @@
 package io.virtcontainers;
 
 import static io.virtcontainers.VmFixture.output;
+import static io.virtcontainers.VmFixture.shell;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -49,12 +50,6 @@ class TemplateVmTest {
 
     private static SandboxConfig.Builder config(String id) {
         return SandboxConfig.builder(id).memory(MemorySize.mib(256)).template(true);
-    }
-
-    private static String shell(Container container, String script) throws IOException {
-        GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", script));
-        process.stdin().close();
-        return output(process).strip();
     }
 
     private Container container(Sandbox sandbox) {

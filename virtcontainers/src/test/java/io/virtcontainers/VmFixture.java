@@ -50,6 +50,13 @@ final class VmFixture implements AutoCloseable {
         return new String(process.stdout().readAllBytes(), UTF_8);
     }
 
+    /** What a script in a container prints, without the white space around it. */
+    static String shell(Container container, String script) throws IOException {
+        GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", script));
+        process.stdin().close();
+        return output(process).strip();
+    }
+
     /** The processes of this user whose command line has the text. */
     static List<Long> processesWith(String text) {
         try (Stream<Path> processes = Files.list(Path.of("/proc"))) {

@@ -30,6 +30,14 @@ final class OrderlyEnd {
     private static boolean writesToTheHost(ContainerConfig container) {
         boolean disk = container.rootfs() instanceof RootFs.Disk && !container.readOnlyRootfs();
         boolean live = container.rootfs() instanceof RootFs.Shared;
-        return disk || live || container.mounts().stream().anyMatch(Mount.Shared.class::isInstance);
+        return disk || live || !container.mounts().stream().allMatch(OrderlyEnd::endsWithTheMachine);
+    }
+
+    /** The copies of host files, and what is in the guest's memory. */
+    private static boolean endsWithTheMachine(Mount mount) {
+        return mount instanceof Mount.Bind
+                || mount instanceof Mount.Volume
+                || mount instanceof Mount.Tmpfs
+                || (mount instanceof Mount.Persistent persistent && persistent.readOnly());
     }
 }

@@ -72,7 +72,7 @@ class SavedFilesTest {
                 .hasValueSatisfying(reason -> assertThat(reason).startsWith("it cannot be read"));
         Path manifest = files.directory().resolve("manifest");
         String text = Files.readString(manifest);
-        Files.writeString(manifest, text.replace("format 2", "format 3"));
+        Files.writeString(manifest, text.replace("format ", "format 1"));
         assertThat(files.damage())
                 .hasValueSatisfying(reason -> assertThat(reason).contains("manifest is not what was written"));
         Files.writeString(manifest, text + "x".repeat(4096));

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.virtcontainers.AgentChannel;
+import io.virtcontainers.Device;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.IllegalTransitionException;
 import io.virtcontainers.InvalidConfigException;
@@ -15,6 +16,7 @@ import io.virtcontainers.SnapshotConfig;
 import io.virtcontainers.State;
 import io.virtcontainers.UnsupportedException;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -55,7 +57,7 @@ class SnapshotRefusalTest {
     }
 
     @Test
-    void vsockAndHypervisorsWithoutSnapshots() {
+    void vsockAndDisksThatCanBeWritten() throws IOException {
         isRefused(
                 SandboxConfig.builder("vsock")
                         .hypervisor(HypervisorConfig.builder()
@@ -63,7 +65,12 @@ class SnapshotRefusalTest {
                                 .build())
                         .build(),
                 "its agent is reached by");
-        isRefused(SandboxConfig.builder("plain").build(), "does not tell its disks");
+        Sandbox writing = fixture.running("writing");
+        Path image = Files.createFile(directory.resolve("disk"));
+        String unused = writing.addDevice(new Device.Block("disk", image, /* readOnly= */ false));
+        assertThatThrownBy(() -> writing.snapshot(NEVER))
+                .isInstanceOf(UnsupportedException.class)
+                .hasMessageContaining("a disk that can be written");
     }
 
     @Test

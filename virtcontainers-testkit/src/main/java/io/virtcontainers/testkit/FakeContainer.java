@@ -27,6 +27,7 @@ final class FakeContainer {
     private final ContainerConfig config;
     private final Map<String, FakeProcess> processes = new LinkedHashMap<>();
     private final FakeProcess init;
+    private final FakeProgram program;
     private Resources resources;
     private volatile boolean paused;
     private @Nullable ContainerStats scripted;
@@ -37,10 +38,27 @@ final class FakeContainer {
         this.pids = pids;
         this.config = config;
         this.resources = config.resources();
+        this.program = program;
         this.init = process(config.id(), config.process(), program);
         processes.put(init.id(), init);
         // As in the kernel, a PID namespace ends with its first process.
         var unused = init.exit().thenAccept(exit -> all().forEach(process -> process.signal(Signal.KILL)));
+    }
+
+    /**
+     * As a container of a clone. A program cannot be copied while it runs: it begins anew, as soon as the container is not
+     * paused. Execs are not taken over.
+     */
+    synchronized FakeContainer in(FakeGuest clone, AtomicLong pidsOfClone) {
+        FakeContainer copy = new FakeContainer(clone, pidsOfClone, config, program);
+        copy.resources = resources;
+        copy.paused = paused;
+        if (init.exit().isDone()) {
+            copy.init.startEnded(init.exit().join());
+        } else if (init.isStarted()) {
+            copy.init.start();
+        }
+        return copy;
     }
 
     private FakeProcess process(String id, ProcessConfig process, FakeProgram program) {

@@ -43,6 +43,28 @@ final class FakeGuest {
         this.hasDisk = hasDisk;
     }
 
+    /** What a machine with this guest is when it is saved: a guest without processors, for clones to begin from. */
+    synchronized FakeGuest saved() {
+        return copy(address -> false, /* halt= */ true);
+    }
+
+    /** The guest of a clone. */
+    synchronized FakeGuest restored(Predicate<String> hasDiskOfClone) {
+        return copy(hasDiskOfClone, /* halt= */ false);
+    }
+
+    private FakeGuest copy(Predicate<String> hasDiskOfCopy, boolean halt) {
+        FakeGuest copy = new FakeGuest(hasDiskOfCopy);
+        copy.halt(halt);
+        copy.take(sandbox, containers);
+        return copy;
+    }
+
+    private synchronized void take(@Nullable GuestSandbox from, Map<String, FakeContainer> others) {
+        sandbox = from;
+        others.forEach((id, container) -> containers.put(id, container.in(this, pids)));
+    }
+
     FakeNetwork network() {
         return network;
     }

@@ -5,23 +5,32 @@ import io.virtcontainers.HostCheck;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.HypervisorException;
+import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.Hypervisor;
+import io.virtcontainers.spi.MachineKey;
+import io.virtcontainers.spi.MachineSize;
+import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
  * Launches {@link FakeVirtualMachine}s, and attaches to those that another one of this Java process launched; each leaves
- * a file {@code fake-vm} in its directory, as a real one leaves its sockets. Thread-safe.
+ * a file {@code fake-vm} in its directory, as a real one leaves its sockets. Machines can be saved, copied and cloned as long
+ * as this hypervisor lives; the programs of a clone's containers begin anew. Thread-safe.
  */
 public final class FakeHypervisor implements Hypervisor {
     private final Faults faults = new Faults();
+    private final FakeStates states = new FakeStates();
     private final List<FakeVirtualMachine> machines = new CopyOnWriteArrayList<>();
     private final List<FakeVirtualMachine> attached = new CopyOnWriteArrayList<>();
     private final List<Path> reaped = new CopyOnWriteArrayList<>();
@@ -45,9 +54,45 @@ public final class FakeHypervisor implements Hypervisor {
     @Override
     public VirtualMachine launch(VmConfig config, Phases phases, Deadline deadline) {
         return faults.runBounded("launch", deadline, new CompletableFuture<>(), () -> {
-            FakeVirtualMachine machine = new FakeVirtualMachine(FakeMachine.boot(config, processes), faults);
+            FakeVirtualMachine machine = new FakeVirtualMachine(
+                    FakeMachine.boot(config, processes, saved(config.memoryImage())), faults, states);
             machines.add(machine);
             return machine;
+        });
+    }
+
+    private Optional<FakeGuest> saved(MemoryImage image) {
+        if (image instanceof MemoryImage.Clone clone) {
+            return Optional.of(states.read(clone.state()));
+        } else if (image instanceof MemoryImage.Template template) {
+            FakeStates.write(template.memory(), "memory");
+        }
+        return Optional.empty();
+    }
+
+    @Override
+    public MachineKey templateKey(VmConfig config, Phases phases, Deadline deadline) {
+        if (!config.cards().isEmpty()) {
+            throw new UnsupportedException("a machine that is cloned cannot have a network card");
+        } else if (config.disks().stream().anyMatch(disk -> !disk.disk().readOnly())) {
+            throw new UnsupportedException("a machine that is cloned cannot have a disk that can be written");
+        }
+        MachineSize size = new MachineSize(config.vcpus(), config.memory());
+        String family = digest(config.settings() + " " + config.image() + " " + config.disks());
+        return new MachineKey(family, size, digest(family + " " + size), "fake");
+    }
+
+    private static String digest(String text) {
+        return UUID.nameUUIDFromBytes(text.getBytes(StandardCharsets.UTF_8))
+                .toString()
+                .replace("-", "");
+    }
+
+    @Override
+    public void copy(VirtualMachine source, VmConfig as, Path state, Phases phases, Deadline deadline) {
+        faults.run("copy", deadline, new CompletableFuture<>(), () -> {
+            states.write(state, ((FakeVirtualMachine) source).guest());
+            FakeStates.write(((MemoryImage.Copy) as.memoryImage()).memory(), "memory");
         });
     }
 
@@ -57,7 +102,7 @@ public final class FakeHypervisor implements Hypervisor {
         return faults.runBounded("attach", deadline, new CompletableFuture<>(), () -> {
             FakeMachine machine =
                     FakeMachine.in(directory).orElseThrow(() -> new VmDiedException("no machine runs in " + directory));
-            FakeVirtualMachine attachment = new FakeVirtualMachine(machine, faults);
+            FakeVirtualMachine attachment = new FakeVirtualMachine(machine, faults, states);
             if (!attachment.process().equals(process)) {
                 throw new VmDiedException(process + " is not the hypervisor of sandbox " + sandboxId);
             }

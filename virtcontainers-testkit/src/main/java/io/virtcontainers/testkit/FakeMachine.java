@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers.testkit;
 
+import io.virtcontainers.Device;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.NetworkCard;
+import io.virtcontainers.spi.PluggedDisk;
 import io.virtcontainers.spi.VmConfig;
 import io.virtcontainers.spi.VmEvent;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
@@ -26,24 +32,33 @@ import java.util.stream.IntStream;
 final class FakeMachine {
     private static final Map<Path, FakeMachine> RUNNING = new ConcurrentHashMap<>();
     private static final int LAST_SLOT = 30;
+    private static final int HEX = 16;
 
     private final VmConfig config;
     private final Map<String, Disk> disks = new LinkedHashMap<>();
-    private final FakeGuest guest = new FakeGuest(this::hasDiskAt);
+    private final Set<String> shares = new HashSet<>();
+    private final FakeGuest guest;
     private final Map<FakeVirtualMachine, Consumer<VmEvent>> listeners = new ConcurrentHashMap<>();
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private final AtomicReference<String> reason = new AtomicReference<>("");
     private final Optional<Process> child;
     private final HostProcess process;
 
-    private record Disk(Path image, int slot) {
+    private record Disk(Device.Block device, int slot) {
+        static Disk of(PluggedDisk plugged) {
+            String address = plugged.address();
+            return new Disk(plugged.disk(), Integer.parseInt(address.substring(address.indexOf('/') + 1), HEX));
+        }
+
         String address() {
             return String.format("02/%02x", slot);
         }
     }
 
-    private FakeMachine(VmConfig config, Optional<Process> child) {
+    private FakeMachine(VmConfig config, Optional<Process> child, Optional<FakeGuest> saved) {
         this.config = config;
+        this.guest = saved.map(from -> from.restored(this::hasDiskAt)).orElseGet(() -> new FakeGuest(this::hasDiskAt));
+        config.disks().forEach(disk -> disks.put(disk.disk().id(), Disk.of(disk)));
         this.child = child;
         this.process = child.map(own -> HostProcess.of(own.pid())).orElseGet(HostProcess::current);
         child.ifPresent(own -> {
@@ -51,9 +66,12 @@ final class FakeMachine {
         });
     }
 
-    /** @param ownProcess whether it has a process of its own, which ends with this Java process too */
-    static FakeMachine boot(VmConfig config, boolean ownProcess) {
-        FakeMachine machine = new FakeMachine(config, ownProcess ? Optional.of(startChild()) : Optional.empty());
+    /**
+     * @param ownProcess whether it has a process of its own, which ends with this Java process too
+     * @param saved what it goes on from
+     */
+    static FakeMachine boot(VmConfig config, boolean ownProcess, Optional<FakeGuest> saved) {
+        FakeMachine machine = new FakeMachine(config, ownProcess ? Optional.of(startChild()) : Optional.empty(), saved);
         if (RUNNING.putIfAbsent(key(config.directory()), machine) != null) {
             machine.kill();
             throw new HypervisorException("a machine runs in " + config.directory() + " already");
@@ -156,14 +174,30 @@ final class FakeMachine {
     synchronized Map<String, Path> disks() {
         return disks.entrySet().stream()
                 .collect(Collectors.toUnmodifiableMap(
-                        Map.Entry::getKey, disk -> disk.getValue().image()));
+                        Map.Entry::getKey, disk -> disk.getValue().device().image()));
     }
 
     private synchronized boolean hasDiskAt(String address) {
         return disks.values().stream().anyMatch(disk -> disk.address().equals(address));
     }
 
-    synchronized String plug(String id, Path image) {
+    synchronized List<PluggedDisk> disks(Collection<String> ids) {
+        return disks.values().stream()
+                .filter(disk -> ids.contains(disk.device().id())
+                        && !shares.contains(disk.device().id()))
+                .map(disk -> new PluggedDisk(disk.device(), disk.address()))
+                .toList();
+    }
+
+    /** What is plugged in, but is no disk. */
+    synchronized void plugShare(Device.Shared share) {
+        String unused = plug(new Device.Block(share.id(), share.source(), /* readOnly= */ true));
+        shares.add(share.id());
+    }
+
+    synchronized String plug(Device.Block device) {
+        String id = device.id();
+        Path image = device.image();
         requireAlive();
         if (disks.containsKey(id)) {
             throw new HypervisorException("disk " + id + " is plugged in already");
@@ -175,13 +209,14 @@ final class FakeMachine {
                 .filter(candidate -> disks.values().stream().noneMatch(disk -> disk.slot() == candidate))
                 .findFirst()
                 .orElseThrow(() -> new HypervisorException("no free slot for another disk"));
-        Disk disk = new Disk(image, slot);
+        Disk disk = new Disk(device, slot);
         disks.put(id, disk);
         return disk.address();
     }
 
     synchronized String plugCard(NetworkCard card) {
-        String address = plug(card.id(), Path.of("/dev/null"));
+        String address = plug(new Device.Block(card.id(), Path.of("/dev/null"), /* readOnly= */ true));
+        shares.add(card.id());
         guest.network().appear(card.id(), card.hardwareAddress());
         return address;
     }
@@ -191,6 +226,7 @@ final class FakeMachine {
         requireAlive();
         synchronized (this) {
             disks.remove(id);
+            shares.remove(id);
             guest.network().disappear(id);
         }
     }

@@ -37,6 +37,7 @@ final class FakeProcess implements FakePipe.Gate {
     private final FakePipe stderr;
     private final CompletableFuture<ExitStatus> exit = new CompletableFuture<>();
     private final AtomicBoolean ended = new AtomicBoolean();
+    private volatile boolean started;
     private volatile boolean stopped;
     private volatile @Nullable Signal pending;
     private volatile @Nullable Thread thread;
@@ -63,6 +64,7 @@ final class FakeProcess implements FakePipe.Gate {
     }
 
     synchronized void start() {
+        started = true;
         Thread runner = new Thread(this::run, "fake-process-" + id);
         runner.setDaemon(true);
         thread = runner;
@@ -72,7 +74,7 @@ final class FakeProcess implements FakePipe.Gate {
     }
 
     boolean isStarted() {
-        return thread != null;
+        return started;
     }
 
     private void run() {
@@ -80,6 +82,7 @@ final class FakeProcess implements FakePipe.Gate {
         try (InputStream in = stdin.reader(this);
                 OutputStream out = stdout.writer(this, () -> {});
                 OutputStream err = stderr.writer(this, () -> {})) {
+            before();
             List<String> command = config.command();
             code = program.run(command.subList(1, command.size()), in, out, err);
             before();
@@ -91,6 +94,12 @@ final class FakeProcess implements FakePipe.Gate {
         if (!guest.hasEnded()) {
             end(code & CODE_MASK);
         }
+    }
+
+    /** That of a clone: it ended in the machine that was saved. */
+    synchronized void startEnded(ExitStatus status) {
+        started = true;
+        end(status.code());
     }
 
     /** A program does nothing while its virtual machine, its container or itself is stopped. */

@@ -10,10 +10,12 @@ import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.NetworkCard;
+import io.virtcontainers.spi.PluggedDisk;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
 import io.virtcontainers.spi.VmEvent;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -31,10 +33,12 @@ public final class FakeVirtualMachine implements VirtualMachine {
 
     private final FakeMachine machine;
     private final Faults faults;
+    private final FakeStates states;
     private final CompletableFuture<String> exit = new CompletableFuture<>();
     private volatile boolean released;
 
-    FakeVirtualMachine(FakeMachine machine, Faults faults) {
+    FakeVirtualMachine(FakeMachine machine, Faults faults, FakeStates states) {
+        this.states = states;
         this.machine = machine;
         this.faults = faults;
         var unused = machine.exit().thenAccept(reason -> {
@@ -110,14 +114,33 @@ public final class FakeVirtualMachine implements VirtualMachine {
     public String addDevice(Device device, Deadline deadline) {
         if (device instanceof Device.Shared shared) {
             return call("addDevice", deadline, () -> {
-                String unused = machine.plug(shared.id(), shared.source());
+                machine.plugShare(shared);
                 return shared.id();
             });
         }
         if (!(device instanceof Device.Block disk)) {
             throw new UnsupportedException("a fake machine takes no " + device);
         }
-        return call("addDevice", deadline, () -> machine.plug(disk.id(), disk.image()));
+        return call("addDevice", deadline, () -> machine.plug(disk));
+    }
+
+    @Override
+    public List<PluggedDisk> disks(Collection<String> ids, Deadline deadline) {
+        return call("disks", deadline, () -> machine.disks(ids));
+    }
+
+    @Override
+    public void save(Path state, Deadline deadline) {
+        run("save", deadline, () -> {
+            halt(true);
+            states.write(state, machine.guest());
+        });
+    }
+
+    /** What it is now, for {@link FakeHypervisor#copy}. */
+    FakeGuest guest() {
+        machine.requireAlive();
+        return machine.guest();
     }
 
     @Override

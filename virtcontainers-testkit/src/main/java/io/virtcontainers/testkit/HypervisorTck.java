@@ -15,6 +15,7 @@ import io.virtcontainers.VmDiedException;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestChannel;
 import io.virtcontainers.spi.Hypervisor;
+import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
 import io.virtcontainers.spi.VmConfig;
@@ -152,6 +153,37 @@ public abstract class HypervisorTck {
             return Files.readString(Path.of("/proc/" + pid + "/cmdline")).replace('\0', ' ');
         } catch (IOException gone) {
             return "";
+        }
+    }
+
+    @Test
+    void aCloneGoesOnWhereItsTemplateWasSaved() throws IOException {
+        VmConfig described = config(Files.createDirectory(directory.resolve("t")), false);
+        Path memory = directory.resolve("memory");
+        Path state = directory.resolve("state");
+        VirtualMachine template =
+                hypervisor.launch(described.withMemoryImage(new MemoryImage.Template(memory)), NO_PHASES, soon());
+        awaitGuest(template);
+        template.save(state, soon());
+        assertThat(template.isPaused(soon())).isTrue();
+        template.stop(soon());
+        assertThat(memory).isNotEmptyFile();
+        VmConfig clone = config(Files.createDirectory(directory.resolve("c")), false)
+                .withMemoryImage(new MemoryImage.Clone(memory, state));
+        assertThat(hypervisor.templateKey(clone, NO_PHASES, soon()))
+                .isEqualTo(hypervisor.templateKey(described, NO_PHASES, soon()));
+        VirtualMachine machine = hypervisor.launch(clone, NO_PHASES, soon());
+        try {
+            assertThat(machine.isPaused(soon())).isFalse();
+            assertThat(machine.isResized(soon())).isFalse();
+            String unused = machine.addDevice(new Device.Block("late", diskImage(), /* readOnly= */ true), soon());
+            assertThat(machine.disks(List.of("late", "none"), soon()))
+                    .extracting(disk -> disk.disk().id())
+                    .containsExactly("late");
+            machine.removeDevice("late", soon());
+            assertThat(machine.disks(List.of("late"), soon())).isEmpty();
+        } finally {
+            machine.stop(soon());
         }
     }
 
