@@ -18,7 +18,7 @@ public final class PerformanceTable {
     private static final String BEGIN = "<!-- figures: written by bin/bench -->";
     private static final String END = "<!-- end of figures -->";
     private static final List<String> ORDER =
-            List.of("boot", "clone", "snapshot", "agent", "files", "network", "state", "scale");
+            List.of("boot", "clone", "snapshot", "agent", "files", "network", "state", "supervisor", "scale");
 
     private PerformanceTable() {}
 

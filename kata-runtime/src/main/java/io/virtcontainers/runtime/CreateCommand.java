@@ -69,7 +69,7 @@ final class CreateCommand {
                 relay.start();
                 StartCommand.start(containers, creation.entry());
                 int code = relay.await();
-                server.awaitExecs();
+                server.awaitIdle();
                 return code;
             } finally {
                 if (console.isPresent()) {

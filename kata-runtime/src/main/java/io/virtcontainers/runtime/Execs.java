@@ -34,7 +34,6 @@ final class Execs {
     static final String RESIZE = "resize";
 
     private static final int CHUNK = 1 << 16;
-    private static final long PATIENCE_MILLIS = 3000;
 
     private final Map<String, GuestProcess> running = new HashMap<>();
 
@@ -99,7 +98,6 @@ final class Execs {
 
     private synchronized void remove(GuestProcess process) {
         running.remove(process.id());
-        notifyAll();
     }
 
     private synchronized GuestProcess get(String id) {
@@ -128,19 +126,6 @@ final class Execs {
         for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
             out.write(chunk, 0, n);
             out.flush();
-        }
-    }
-
-    /** Waits until all have been told to who asked for them, for some seconds. */
-    synchronized void awaitNone() {
-        long deadline = System.nanoTime() + PATIENCE_MILLIS * 1_000_000;
-        try {
-            for (long left = PATIENCE_MILLIS; !running.isEmpty() && left > 0; ) {
-                wait(left);
-                left = (deadline - System.nanoTime()) / 1_000_000;
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
     }
 }

@@ -57,7 +57,7 @@ final class Supervisor {
                     throw e;
                 }
                 int code = relay.await();
-                server.awaitExecs();
+                server.awaitIdle();
                 return end(code);
             }
         }

@@ -126,7 +126,17 @@ final class SupervisorProcess {
                 "-XX:ReservedCodeCacheSize=24m",
                 "-Xms4m",
                 "-Xmx64m",
+                "-Xmn2m",
+                "-XX:MinHeapFreeRatio=10",
+                "-XX:MaxHeapFreeRatio=20",
                 "-Xss512k",
+                // The archive where it was made for: its pages need no change, and are shared by all supervisors.
+                "-XX:+UnlockDiagnosticVMOptions",
+                "-XX:+IgnoreUnrecognizedVMOptions",
+                "-XX:ArchiveRelocationMode=0",
+                // One slow connection needs no pool of buffers.
+                "-Dio.netty.allocator.type=unpooled",
+                "-Dio.netty.allocator.maxOrder=4",
                 "-Xlog:disable",
                 "-Xlog:all=error:stderr"));
         if (!ARCHIVE.isEmpty()) {

@@ -13,6 +13,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A supervisor does for other commands what concerns its container, over a unix socket: it has the library loaded and a
@@ -24,11 +25,16 @@ final class SupervisorServer implements AutoCloseable {
     static final String DONE = "done";
     static final String FAILED = "failed";
 
+    private static final int PATIENCE_SECONDS = 10;
+
     private final Path socket;
     private final ServerSocketChannel server;
     private final Containers containers;
     private final Entry entry;
     private final Execs execs = new Execs();
+
+    /** Requests that are being answered. */
+    private int busy;
 
     private SupervisorServer(Path socket, ServerSocketChannel server, Containers containers, Entry entry) {
         this.socket = socket;
@@ -71,13 +77,16 @@ final class SupervisorServer implements AutoCloseable {
         try (connection) {
             List<String> request = Message.receive(connection).orElse(List.of());
             if (!request.isEmpty()) {
-                Message.send(connection, ACCEPTED);
+                busy(1);
                 try {
+                    Message.send(connection, ACCEPTED);
                     serve(request, connection);
                 } catch (CommandNotFoundException e) {
                     Message.send(connection, FAILED, String.valueOf(e.getMessage()), Integer.toString(e.exitCode()));
                 } catch (VirtException | UsageException | UncheckedIOException e) {
                     Message.send(connection, FAILED, Main.text(e));
+                } finally {
+                    busy(-1);
                 }
             }
         } catch (IOException gone) {
@@ -107,9 +116,21 @@ final class SupervisorServer implements AutoCloseable {
         }
     }
 
-    /** After the end of the container, with which its processes have ended: lets them tell how. */
-    void awaitExecs() {
-        execs.awaitNone();
+    private synchronized void busy(int more) {
+        busy += more;
+        notifyAll();
+    }
+
+    /** After the end of the container: lets it be told to who started it, and to those of its other processes how they ended. */
+    synchronized void awaitIdle() {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        try {
+            for (long left = end - System.nanoTime(); busy > 0 && left > 0; left = end - System.nanoTime()) {
+                TimeUnit.NANOSECONDS.timedWait(this, left);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     @Override
