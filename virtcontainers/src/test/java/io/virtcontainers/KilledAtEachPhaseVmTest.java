@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.virtcontainers.testkit.Leaks;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -26,6 +27,7 @@ class KilledAtEachPhaseVmTest {
     Path directory;
 
     private VmFixture fixture;
+    private Path disk;
 
     @BeforeEach
     void open() throws IOException {
@@ -54,6 +56,7 @@ class KilledAtEachPhaseVmTest {
             })
     void nothingIsLeftOfASandboxWhoseHypervisorIsKilledIn(String phase) throws Exception {
         fixture.sandbox("warm-up").delete();
+        disk = Files.write(directory.resolve("disk"), new byte[1 << 20]);
         Leaks before = Leaks.snapshot(fixture.state.resolve("sandboxes"));
         Sandbox sandbox = fixture.vc.create(
                 SandboxConfig.builder("s").memory(MemorySize.mib(256)).build());
@@ -79,6 +82,8 @@ class KilledAtEachPhaseVmTest {
         Container container = fixture.container(sandbox, "c", "sleep", "1000");
         container.start();
         container.delete();
+        // Only for what outlives the machine the guest is asked to end in order.
+        String unused = sandbox.addDevice(new Device.Block("disk", disk, /* readOnly= */ false));
         sandbox.stop();
     }
 

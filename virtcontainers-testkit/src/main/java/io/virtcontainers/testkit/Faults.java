@@ -92,11 +92,11 @@ public final class Faults {
         synchronized (calls) {
             calls.add(operation);
         }
+        Fault fault = before.get(operation); // before whoever waits can heal it
         CompletableFuture<Void> waiter = awaited.remove(operation);
         if (waiter != null) {
             waiter.complete(null);
         }
-        Fault fault = before.get(operation);
         if (fault != null) {
             fault.happen(deadline, cut);
         }
