@@ -16,6 +16,7 @@ import io.virtcontainers.oci.HookKind;
 import io.virtcontainers.oci.HookRunner;
 import io.virtcontainers.oci.HostMount;
 import io.virtcontainers.oci.OciHooks;
+import io.virtcontainers.oci.OciLinux;
 import io.virtcontainers.runtime.Registry.Entry;
 import io.virtcontainers.runtime.config.Configuration;
 import io.virtcontainers.runtime.config.ConfigurationFile;
@@ -25,12 +26,16 @@ import io.virtcontainers.runtime.log.RuntimeLog;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
  * Makes a container of a bundle, with its sandbox if it brings up one, in the process that stands for it from then on. A
  * failure leaves nothing.
  */
 final class Creation {
+    /** Beside them is /dev/vfio/vfio, which engines may give to everybody and which is nothing by itself. */
+    private static final String VFIO_GROUPS = "/dev/vfio/";
+
     private final Containers containers;
     private final Configuration configuration;
     private final String id;
@@ -53,10 +58,22 @@ final class Creation {
                 bundle.spec().ociVersion(),
                 HostProcess.current(),
                 bundle.annotations());
+        requireNoVfio(bundle.spec().linux().devices());
         OciHooks hooks = bundle.spec().hooks();
         if (!hooks.forGuest().isEmpty()) {
             throw new UnsupportedException("hooks." + hooks.forGuest().get(0)
                     + ": hooks in the container's namespaces are in the guest, where" + " the host's programs are not");
+        }
+    }
+
+    /** The agent would be given a list without them, and the container would lack them without a word. */
+    private static void requireNoVfio(List<OciLinux.Device> devices) {
+        for (int i = 0; i < devices.size(); i++) {
+            String path = devices.get(i).path();
+            if (path.startsWith(VFIO_GROUPS) && !path.equals(VFIO_GROUPS + "vfio")) {
+                throw new UnsupportedException("linux.devices[" + i + "].path: " + path
+                        + ": kata-runtime passes no devices of the host through");
+            }
         }
     }
 

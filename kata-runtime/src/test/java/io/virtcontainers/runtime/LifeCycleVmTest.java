@@ -180,4 +180,20 @@ class LifeCycleVmTest {
         cli.run("bogus").fails("Invalid command \"bogus\"");
         assertThat(Files.exists(cli.root)).isFalse();
     }
+
+    @Test
+    void aDeviceThatIsPassedThroughIsRefusedByName() throws Exception {
+        Path vfio = cli.bundle(
+                "vfio",
+                "true",
+                json -> json.withObject("/linux")
+                        .withArray("devices")
+                        .addObject()
+                        .put("path", "/dev/vfio/7")
+                        .put("type", "c")
+                        .put("major", 240)
+                        .put("minor", 0));
+        cli.run("create", "--bundle", vfio.toString(), "c").fails("linux.devices[0].path: /dev/vfio/7: ");
+        cli.assertNothingLeft();
+    }
 }
