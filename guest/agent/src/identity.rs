@@ -47,7 +47,8 @@ impl Identity {
     }
 }
 
-/// Mounts them into a container that sees the kernel's boot id, or has a machine id in its image.
+/// Mounts them into a container that sees the kernel's boot id, or has a machine id in its image. A file
+/// that is empty is left alone: the container makes an id of its own.
 pub fn add(spec: &mut Value, sandbox: &Path, root: &Path) {
     let has_proc = spec["mounts"].as_array().map_or(false, |mounts| {
         mounts.iter().any(|mount| mount["destination"] == "/proc")
@@ -56,7 +57,9 @@ pub fn add(spec: &mut Value, sandbox: &Path, root: &Path) {
         resolver::bind(spec, &sandbox.join(BOOT), BOOT_TARGET);
     }
     let in_image = fs::symlink_metadata(root.join(&MACHINE_TARGET[1..]));
-    if in_image.map_or(false, |file| file.is_file()) && sandbox.join(MACHINE).exists() {
+    if in_image.map_or(false, |file| file.is_file() && file.len() > 0)
+        && sandbox.join(MACHINE).exists()
+    {
         resolver::bind(spec, &sandbox.join(MACHINE), MACHINE_TARGET);
     }
 }
@@ -138,6 +141,9 @@ mod tests {
         assert_eq!(spec["mounts"].as_array().unwrap().len(), 2);
         fs::create_dir(root.path().join("etc")).unwrap();
         fs::write(root.path().join("etc/machine-id"), "").unwrap();
+        add(&mut spec, sandbox.path(), root.path());
+        assert_eq!(spec["mounts"].as_array().unwrap().len(), 2);
+        fs::write(root.path().join("etc/machine-id"), "an id\n").unwrap();
         add(&mut spec, sandbox.path(), root.path());
         assert_eq!(spec["mounts"][2]["destination"], MACHINE_TARGET);
         let mut without_proc = json!({"mounts": []});
