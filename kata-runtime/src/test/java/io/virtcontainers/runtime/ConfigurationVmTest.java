@@ -4,7 +4,9 @@ package io.virtcontainers.runtime;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.virtcontainers.runtime.log.LogEntry;
+import io.virtcontainers.testkit.GenericKernel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,6 +75,28 @@ class ConfigurationVmTest {
                 .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")))
                 .findFirst()
                 .orElseThrow();
+    }
+
+    @Test
+    void filesAreSharedBy9pIfTheFileSaysSo() throws Exception {
+        Path file = configuration("""
+                [hypervisor.qemu]
+                kernel = "%s"
+                default_memory = 300
+                shared_fs = "virtio-9p"
+                msize_9p = 65536
+                """.formatted(GenericKernel.find()));
+        Path live = Files.createDirectory(directory.resolve("live"));
+        Path bundle = cli.bundle("bundle", "echo line > /live/written; grep ' / 9p ' /proc/mounts", json -> {
+            ObjectNode mount = json.withArray("mounts").addObject();
+            mount.put("destination", "/live").put("type", "bind").put("source", live.toString());
+            mount.putArray("options").add("rbind").add("rw");
+        });
+        Cli.Result result = cli.run("--kata-config", file.toString(), "run", "--bundle", bundle.toString(), "a")
+                .succeeds();
+        assertThat(result.out()).contains("msize=65536");
+        assertThat(live.resolve("written")).hasContent("line\n");
+        cli.assertNothingLeft();
     }
 
     @Test

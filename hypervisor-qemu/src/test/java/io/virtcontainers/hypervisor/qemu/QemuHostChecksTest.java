@@ -119,8 +119,6 @@ class QemuHostChecksTest {
                         directory + "/dev/vhost-net",
                         directory + "/dev/net/tun",
                         "virtiofsd",
-                        "mount",
-                        "umount",
                         "nsenter",
                         "unshare");
         assertThat(named(checks, "kvm").finding()).isEqualTo("a test guest has booted");
