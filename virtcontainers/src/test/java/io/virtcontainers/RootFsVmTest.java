@@ -144,6 +144,12 @@ class RootFsVmTest {
             ContainerConfig.Builder reads =
                     container("b", shared, "cat /log; touch /new").readOnlyRootfs(true);
             assertThat(result(sandbox, reads.build())).isEqualTo("line\ntouch: /new: Read-only file system");
+            // The directory of a mount can be missing: it is made in the guest, not on the host.
+            ContainerConfig.Builder mounts = container("m", shared, "touch /missing/file && ls /missing; touch /new")
+                    .readOnlyRootfs(true)
+                    .mounts(new Mount.Tmpfs(GuestPath.of("/missing"), MemorySize.mib(1)));
+            assertThat(result(sandbox, mounts.build())).isEqualTo("file\ntouch: /new: Read-only file system");
+            assertThat(fixture.rootfs.resolve("missing")).doesNotExist();
             // Packed ones have their own layer, in the same sandbox.
             RootFs packed = RootFs.directory(fixture.rootfs);
             assertThat(result(sandbox, container("c", packed, APPEND).build())).isEqualTo("line");

@@ -28,22 +28,31 @@ public record ContainerRoot(GuestPath path, List<GuestStorage> storages) {
      * @param address what {@link VirtualMachine#addDevice} returned for the disk
      */
     public static ContainerRoot layered(String containerId, String driver, String address) {
-        GuestPath layers = LAYERS.resolve(containerId);
-        GuestPath lower = layers.resolve("lower");
-        GuestPath root = place(containerId);
+        GuestPath lower = LAYERS.resolve(containerId).resolve("lower");
         return new ContainerRoot(
-                root,
+                place(containerId),
+                List.of(new GuestStorage(driver, address, "erofs", List.of("ro"), lower), overlay(containerId, lower)));
+    }
+
+    /**
+     * A directory that is in the guest already, read only, under an overlay in the guest's memory: so the directories on
+     * which something is mounted can be made.
+     */
+    public static ContainerRoot layered(String containerId, GuestPath lower) {
+        return new ContainerRoot(place(containerId), List.of(overlay(containerId, lower)));
+    }
+
+    private static GuestStorage overlay(String containerId, GuestPath lower) {
+        GuestPath layers = LAYERS.resolve(containerId);
+        return new GuestStorage(
+                "overlayfs",
+                "overlay",
+                "overlay",
                 List.of(
-                        new GuestStorage(driver, address, "erofs", List.of("ro"), lower),
-                        new GuestStorage(
-                                "overlayfs",
-                                "overlay",
-                                "overlay",
-                                List.of(
-                                        "lowerdir=" + lower,
-                                        "upperdir=" + layers.resolve("upper"),
-                                        "workdir=" + layers.resolve("work")),
-                                root)));
+                        "lowerdir=" + lower,
+                        "upperdir=" + layers.resolve("upper"),
+                        "workdir=" + layers.resolve("work")),
+                place(containerId));
     }
 
     /** A disk whose file system is the container's, and keeps what it writes. */

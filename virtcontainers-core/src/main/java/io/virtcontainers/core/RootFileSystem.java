@@ -4,6 +4,7 @@ package io.virtcontainers.core;
 import io.virtcontainers.BlockDriver;
 import io.virtcontainers.ContainerConfig;
 import io.virtcontainers.Device;
+import io.virtcontainers.GuestPath;
 import io.virtcontainers.HypervisorConfig;
 import io.virtcontainers.InvalidConfigException;
 import io.virtcontainers.RootFs;
@@ -103,7 +104,8 @@ record RootFileSystem(ContainerConfig config, Device device, String driver) {
     ContainerRoot acquire(VirtualMachine machine, Deadline deadline) {
         String address = machine.addDevice(device, deadline);
         if (config.rootfs() instanceof RootFs.Shared) {
-            return ContainerRoot.at(ContainerMounts.shared(address));
+            GuestPath shared = ContainerMounts.shared(address);
+            return config.readOnlyRootfs() ? ContainerRoot.layered(config.id(), shared) : ContainerRoot.at(shared);
         } else if (config.rootfs() instanceof RootFs.Disk disk) {
             return ContainerRoot.disk(config.id(), driver, address, disk.fileSystem(), config.readOnlyRootfs());
         }

@@ -131,8 +131,7 @@ class RunAsVmTest {
         VirtualMachine machine = launch(image, "", true);
         awaitConsole(machine, "GUEST READY");
         machine.release();
-        VirtualMachine attached =
-                hypervisor.attach("demo", directory, HypervisorConfig.defaults(), machine.process(), seconds(10));
+        VirtualMachine attached = hypervisor.attach("demo", directory, SETTINGS, machine.process(), seconds(10));
         assertThat(attached.addDevice(new Device.Block("data", closedDisk("data"), true), seconds(10)))
                 .isEqualTo("02/01");
         attached.removeDevice("data", seconds(10));
