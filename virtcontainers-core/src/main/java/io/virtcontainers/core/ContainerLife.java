@@ -503,7 +503,7 @@ final class ContainerLife {
                 throw new NotFoundException("the process that shall stand for container " + id + ", " + process
                         + ", is dead: start it first");
             }
-            sandbox.joinCgroup(process);
+            sandbox.cgroup().join(process);
             sandbox.save(record().container(container.shim(process)), "shim");
         });
     }

@@ -127,7 +127,7 @@ final class SandboxImpl implements Sandbox {
 
     @Override
     public void limitCgroup(Resources limits) {
-        life.limitCgroup(limits);
+        life.cgroup().limit(limits);
     }
 
     @Override

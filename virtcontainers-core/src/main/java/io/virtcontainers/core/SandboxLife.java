@@ -4,14 +4,11 @@ package io.virtcontainers.core;
 import io.virtcontainers.AgentConnectionLostException;
 import io.virtcontainers.CancelledException;
 import io.virtcontainers.Diagnostics;
-import io.virtcontainers.HostCgroup;
 import io.virtcontainers.HostProcess;
 import io.virtcontainers.HostSetupException;
 import io.virtcontainers.HypervisorException;
 import io.virtcontainers.MemorySize;
-import io.virtcontainers.NetworkConfig;
 import io.virtcontainers.NotFoundException;
-import io.virtcontainers.Resources;
 import io.virtcontainers.Sandbox;
 import io.virtcontainers.SandboxBusyException;
 import io.virtcontainers.SandboxConfig;
@@ -19,12 +16,8 @@ import io.virtcontainers.SandboxEvent;
 import io.virtcontainers.SandboxStatus;
 import io.virtcontainers.SnapshotConfig;
 import io.virtcontainers.State;
-import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import io.virtcontainers.VmDiedException;
-import io.virtcontainers.core.cgroup.HostCgroups;
-import io.virtcontainers.core.network.GuestNetwork;
-import io.virtcontainers.core.network.Networks;
 import io.virtcontainers.core.state.ContainerRecord;
 import io.virtcontainers.core.state.Held;
 import io.virtcontainers.core.state.Pending;
@@ -34,17 +27,12 @@ import io.virtcontainers.core.state.SandboxRecord;
 import io.virtcontainers.spi.Agent;
 import io.virtcontainers.spi.Deadline;
 import io.virtcontainers.spi.GuestImage;
-import io.virtcontainers.spi.GuestSandbox;
 import io.virtcontainers.spi.MachineSize;
-import io.virtcontainers.spi.MemoryImage;
 import io.virtcontainers.spi.Phases;
 import io.virtcontainers.spi.VirtualMachine;
-import io.virtcontainers.spi.VmConfig;
 import io.virtcontainers.spi.VmEvent;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -106,6 +94,8 @@ final class SandboxLife {
     private final Backends backends;
     private final PhaseRecorder phases;
     private final SandboxEvents events;
+    private final SandboxBoot boot;
+    private final SandboxCgroup cgroup = new SandboxCgroup(this);
     private final ContainerLife containerLife = new ContainerLife(this);
     private final Map<String, ContainerImpl> containers = new HashMap<>();
     private final SandboxLocks.@Nullable Lock ownership;
@@ -133,6 +123,7 @@ final class SandboxLife {
         this.backends = backends;
         this.phases = phases;
         this.events = new SandboxEvents();
+        this.boot = new SandboxBoot(this, engine, place);
         this.ownership = ownership;
         this.image = image;
         this.ledger = new SandboxLedger(place, ownership != null, events, this::forgetContainer, record);
@@ -399,7 +390,7 @@ final class SandboxLife {
             }
             try {
                 Deadline deadline = Deadline.after(record().config().bootDeadline());
-                boot(booted, saved, deadline);
+                boot.boot(booted, saved, deadline);
                 SandboxRecord up = record().running(machine().process()).end(Pending.Operation.START_SANDBOX);
                 save(saved.map(from -> from.restoredIn(up)).orElse(up), operation);
                 requireAlive();
@@ -424,157 +415,6 @@ final class SandboxLife {
             image = known;
         }
         return known;
-    }
-
-    private void boot(GuestImage booted, Optional<SavedSandbox> saved, Deadline deadline) {
-        place.createVmDirectory();
-        SandboxConfig config = record().config();
-        GuestNetwork network = network(config, deadline);
-        config.cgroup().ifPresent(this::makeCgroup);
-        VmConfig bare = backends.machine(config, place.vmDirectory(), booted);
-        VmConfig described = bare.withNetwork(network.cards(), network.namespace());
-        VmConfig wanted;
-        if (saved.isPresent()) {
-            wanted = step("snapshot.check", () -> saved.get().machineOf(described, backends.hypervisor(), phases));
-        } else if (config.template()) {
-            // A template has no card, whose address would be in all clones: each gets its own, plugged in.
-            wanted = cloned(network.isPluggable() ? bare : described, deadline).orElse(described);
-        } else {
-            wanted = described;
-        }
-        VirtualMachine launched = step("hypervisor.launch", () -> launch(wanted, saved.isEmpty(), deadline));
-        GuestSession started = newSession(launched);
-        adopt(started);
-        joinCgroup();
-        launched.onEvent(event -> machineTold(started, event));
-        Agent connecting = started.connect(backends.agents());
-        var unused = launched.onExit().thenAccept(reason -> machineEnded(started, reason));
-        if (stopping) {
-            throw died("stopped"); // by another thread, which found no agent to abort
-        }
-        step("agent.connect", () -> {
-            Agent unusedReady = started.ready(backends.agents(), deadline);
-            return null;
-        });
-        if (saved.isPresent()) {
-            step("clone.renew", () -> {
-                List<String> resumed = saved.get().frozen();
-                connecting.renewSandbox(id(), config.hostname(), Instant.now(), resumed, deadline);
-                return null;
-            });
-            return;
-        }
-        if (wanted.memoryImage() instanceof MemoryImage.Clone) {
-            step("clone.renew", () -> {
-                connecting.reseedRandom(deadline);
-                connecting.setTime(Instant.now(), deadline);
-                return null;
-            });
-        }
-        step("sandbox.create", () -> {
-            connecting.createSandbox(
-                    GuestSandbox.of(id(), config.hostname())
-                            .withDns(network.dns())
-                            .withStorages(ContainerMounts.ofSandbox(config.hypervisor())),
-                    deadline);
-            if (wanted.cards().isEmpty()) {
-                network.plugInto(launched, connecting, deadline);
-            } else {
-                network.configure(connecting, deadline);
-            }
-            return null;
-        });
-        if (wanted.vcpus() != config.vcpus() || !wanted.memory().equals(config.memory())) {
-            step("clone.grow", () -> {
-                resizeMachine(config.vcpus(), config.memory(), deadline);
-                return null;
-            });
-        }
-    }
-
-    private VirtualMachine launch(VmConfig wanted, boolean ofTemplate, Deadline deadline) {
-        try {
-            return backends.hypervisor().launch(wanted, phases, deadline);
-        } catch (HypervisorException e) {
-            if (ofTemplate && wanted.memoryImage() instanceof MemoryImage.Clone clone) {
-                engine.templateStore().discard(clone);
-            }
-            throw e;
-        }
-    }
-
-    /** As a clone of a template; empty if there cannot be one. */
-    private Optional<VmConfig> cloned(VmConfig machine, Deadline deadline) {
-        try {
-            return Optional.of(step("template.get", () -> engine.templateStore().clone(machine, phases, deadline)));
-        } catch (UnsupportedException e) {
-            log.info("boots without a template, as {}: sandbox={}", e.getMessage(), id());
-            phases.begin("template.refused").close();
-            return Optional.empty();
-        }
-    }
-
-    private void makeCgroup(HostCgroup group) {
-        step("cgroup.create", () -> {
-            HostCgroups.ofHost().requireAbsent(group);
-            save(record().holding(Held.cgroup(group.path())), "cgroup");
-            HostCgroups.ofHost().make(group);
-            return null;
-        });
-    }
-
-    /** The machine, and its processors as many as there are now. */
-    private void joinCgroup() {
-        record().config()
-                .cgroup()
-                .ifPresent(group -> request("cgroup.join", () -> {
-                    var threads = machine().processorThreads(Deadline.after(REQUEST));
-                    HostCgroups.ofHost().join(group, machine().process().pid(), threads);
-                    if (!group.vcpusOnly()) {
-                        machine().servants().forEach(pid -> HostCgroups.ofHost().joinWhole(group, pid));
-                    }
-                    return null;
-                }));
-    }
-
-    /** Lets a process that stands for a container into the cgroup of the whole. Needs the lock. */
-    void joinCgroup(HostProcess shim) {
-        Optional<HostCgroup> whole = record().config().cgroup().filter(group -> !group.vcpusOnly());
-        if (record().isUp()) {
-            whole.ifPresent(group -> HostCgroups.ofHost().joinWhole(group, shim.pid()));
-        }
-    }
-
-    void limitCgroup(Resources limits) {
-        locked("limit the cgroup", () -> {
-            SandboxConfig old = record().config();
-            HostCgroup before = old.cgroup()
-                    .orElseThrow(
-                            () -> new UnsupportedException(
-                                    "sandbox " + id()
-                                            + " has no cgroup on the host to limit: give it one at its creation, by SandboxConfig.cgroup"));
-            HostCgroup limited = new HostCgroup(before.path(), before.vcpusOnly(), limits);
-            if (record().isUp()) {
-                HostCgroups.ofHost().limit(limited);
-            }
-            save(record().config(old.withCgroup(limited)), "cgroup");
-        });
-    }
-
-    private GuestNetwork network(SandboxConfig config, Deadline deadline) {
-        if (config.network().equals(NetworkConfig.none())) {
-            return GuestNetwork.NONE;
-        }
-        return step("network.create", () -> {
-            Optional<String> identity = Networks.prepare(config.network(), deadline.atMost(HostHoldings.PATIENCE));
-            identity.ifPresent(known -> save(record().holding(Held.network(known)), "network"));
-            return Networks.make(config.network(), identity, config.vcpus(), deadline.atMost(HostHoldings.PATIENCE));
-        });
-    }
-
-    private GuestSession newSession(VirtualMachine machine) {
-        return new GuestSession(
-                place, machine, end, container -> events.publish(new SandboxEvent.OutOfMemory(id(), container)));
     }
 
     private void requireAlive() {
@@ -609,11 +449,29 @@ final class SandboxLife {
             end = new MachineEnd();
         }
         stopping = false;
-        GuestSession attached = newSession(machine);
-        adopt(attached);
-        machine.onEvent(event -> machineTold(attached, event));
-        var unused = machine.onExit().thenAccept(reason -> machineEnded(attached, reason));
+        GuestSession attached = adopt(machine);
+        watchEnd(attached);
         return attached;
+    }
+
+    /** Makes this the sandbox's machine, whose events are the sandbox's. Needs the lock. */
+    GuestSession adopt(VirtualMachine machine) {
+        GuestSession made = new GuestSession(
+                place, machine, end, container -> events.publish(new SandboxEvent.OutOfMemory(id(), container)));
+        adopt(made);
+        machine.onEvent(event -> machineTold(made, event));
+        return made;
+    }
+
+    void watchEnd(GuestSession of) {
+        var unused = of.machine().onExit().thenAccept(reason -> machineEnded(of, reason));
+    }
+
+    /** Another thread may stop the sandbox when there is nothing yet that it could abort. */
+    void requireNotStopping() {
+        if (stopping) {
+            throw died("stopped");
+        }
     }
 
     /** Unless this object was closed meanwhile, by a thread without the lock. */
@@ -976,12 +834,12 @@ final class SandboxLife {
         resizeMachine(vcpus, memory, Deadline.after(REQUEST));
     }
 
-    private void resizeMachine(int vcpus, MemorySize memory, Deadline deadline) {
+    void resizeMachine(int vcpus, MemorySize memory, Deadline deadline) {
         request("hypervisor.resize", () -> {
             MachineSize before = machine().size(deadline);
             MachineSize now = machine().resize(vcpus, memory, deadline);
             if (now.vcpus() > before.vcpus()) {
-                joinCgroup();
+                cgroup.join();
                 agent(deadline).onlineCpus(now.vcpus() - before.vcpus(), deadline);
             }
             if (now.memory().compareTo(before.memory()) > 0) {
@@ -1026,6 +884,10 @@ final class SandboxLife {
 
     ContainerLife containerLife() {
         return containerLife;
+    }
+
+    SandboxCgroup cgroup() {
+        return cgroup;
     }
 
     Backends backends() {
