@@ -15,6 +15,7 @@ import io.virtcontainers.ProcessConfig;
 import io.virtcontainers.UnsupportedException;
 import io.virtcontainers.VirtException;
 import java.net.ProtocolException;
+import java.nio.channels.ClosedChannelException;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
@@ -114,7 +115,19 @@ final class AgentErrors {
     /** Whether the transport failed, rather than the agent refusing: the same call may then succeed on a new connection. */
     static boolean isConnectionLoss(Throwable error) {
         return unwrap(error) instanceof StatusRuntimeException answer
-                && (answer.getStatus().getCode() == Status.Code.UNAVAILABLE || isProtocolError(answer));
+                && (answer.getStatus().getCode() == Status.Code.UNAVAILABLE
+                        || isClosedChannel(answer)
+                        || isProtocolError(answer));
+    }
+
+    /** gRPC calls it UNKNOWN if a write met the closed channel before its reader did (grpc-java issue 10120). */
+    private static boolean isClosedChannel(Throwable error) {
+        for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+            if (cause instanceof ClosedChannelException) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**
