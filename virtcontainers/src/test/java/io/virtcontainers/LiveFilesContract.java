@@ -275,7 +275,8 @@ abstract class LiveFilesContract {
             assertThat(shell(container, "cat /data/later/file")).isEqualTo("came later");
             assertThat(mounts()).as("those of this test").hasSize(2);
             GuestDisks.run("umount", "--lazy", later.toString()); // the guest's caches keep it busy
-            assertThat(shell(container, "ls /data/later; echo end")).isEqualTo("end");
+            String untilItIsGone = "while ls /data/later | grep -q file; do sleep 0.1; done; echo gone";
+            assertThat(shell(container, untilItIsGone)).isEqualTo("gone"); // bounded by the test's timeout
             container.delete();
         } finally {
             GuestDisks.run("umount", "--lazy", "--recursive", data.toString());

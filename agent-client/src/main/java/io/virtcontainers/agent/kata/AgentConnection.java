@@ -185,7 +185,11 @@ final class AgentConnection {
         }
     }
 
+    /** An interrupted thread sends nothing, whether or not the answer would have come at once. */
     private void awaitConnected(Rpc rpc, Deadline deadline) {
+        if (Thread.currentThread().isInterrupted()) {
+            throw new CancelledException("interrupted before " + rpc);
+        }
         await(connected(), deadline, "a new connection to the agent for " + rpc, rpc);
     }
 
