@@ -12,34 +12,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The configuration, the log and the check of the host, by hand on booted machines. */
-@Tag("vm")
-@Timeout(300)
-class ConfigurationVmTest {
+class ConfigurationVmTest extends WithCli {
     private static final String SCRIPT =
             "grep -o 'virt.marker=[a-z]*' /proc/cmdline; grep MemTotal /proc/meminfo; nproc";
-
-    @TempDir
-    Path directory;
-
-    private Cli cli;
-
-    @BeforeEach
-    void open() throws IOException {
-        cli = new Cli(directory);
-    }
-
-    @AfterEach
-    void close() throws IOException, InterruptedException {
-        cli.close();
-    }
 
     private Path configuration(String text) throws IOException {
         return Files.writeString(directory.resolve("configuration.toml"), text);

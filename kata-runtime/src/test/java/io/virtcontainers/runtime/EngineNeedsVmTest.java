@@ -12,32 +12,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What podman, containerd and Kubernetes need beyond the runtime-spec's commands. As root. */
-@Tag("vm")
-@Timeout(300)
-class EngineNeedsVmTest {
-    @TempDir
-    Path directory;
-
-    private Cli cli;
-
-    @BeforeEach
-    void open() throws IOException {
-        cli = new Cli(directory);
-    }
-
-    @AfterEach
-    void close() throws IOException, InterruptedException {
-        cli.close();
-    }
-
+class EngineNeedsVmTest extends WithCli {
     private Path podContainer(String name, String type, String script) throws IOException {
         return cli.bundle(
                 name,

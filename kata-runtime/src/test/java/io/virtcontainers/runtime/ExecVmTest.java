@@ -15,34 +15,13 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Processes that a container's supervisor starts for others: how they end, and how many there can be. */
-@Tag("vm")
-@Timeout(300)
-class ExecVmTest {
+class ExecVmTest extends WithCli {
     private static final File NOTHING = new File("/dev/null");
     private static final int MANY = 12;
-
-    @TempDir
-    Path directory;
-
-    private Cli cli;
-
-    @BeforeEach
-    void open() throws IOException {
-        cli = new Cli(directory);
-    }
-
-    @AfterEach
-    void close() throws IOException, InterruptedException {
-        cli.close();
-    }
 
     private void awaitProcess(String word, boolean there) {
         await().atMost(Duration.ofSeconds(30))

@@ -5,35 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Kata's own commands about machines that run, or will. As root. */
-@Tag("vm")
-@Timeout(300)
-class KataCommandsVmTest {
-    @TempDir
-    Path directory;
-
-    private Cli cli;
-
-    @BeforeEach
-    void open() throws IOException {
-        cli = new Cli(directory);
-    }
-
-    @AfterEach
-    void close() throws IOException, InterruptedException {
-        cli.close();
-    }
-
+class KataCommandsVmTest extends WithCli {
     @Test
     void theNetworkOfASandboxIsListedAndChanged() throws Exception {
         String name = "katanet-" + ProcessHandle.current().pid();

@@ -7,37 +7,14 @@ import static org.awaitility.Awaitility.await;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.virtcontainers.HostProcess;
 import java.io.File;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The commands of the runtime-spec by hand, on a bundle of busybox. */
-@Tag("vm")
-@Timeout(300)
-class LifeCycleVmTest {
-    @TempDir
-    Path directory;
-
-    private Cli cli;
-
-    @BeforeEach
-    void open() throws IOException {
-        cli = new Cli(directory);
-    }
-
-    @AfterEach
-    void close() throws IOException, InterruptedException {
-        cli.close();
-    }
-
+class LifeCycleVmTest extends WithCli {
     @Test
     void theLifeOfAContainer() throws Exception {
         Path pidFile = directory.resolve("pid");

@@ -10,33 +10,18 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The cgroup of the host that an engine asks for, of the version that this host has. As root. */
-@Tag("vm")
-@Timeout(300)
-class SandboxCgroupVmTest {
+class SandboxCgroupVmTest extends WithCli {
     private static final Path MOUNT = Path.of("/sys/fs/cgroup");
     private static final boolean UNIFIED = Files.exists(MOUNT.resolve("cgroup.controllers"));
     private static final String PARENT = "/vcrun-" + ProcessHandle.current().pid();
 
-    @TempDir
-    Path directory;
-
-    private Cli cli;
-
-    @BeforeEach
-    void open() throws IOException {
-        cli = new Cli(directory);
-    }
-
     @AfterEach
+    @Override
     void close() throws IOException, InterruptedException {
-        cli.close();
+        super.close();
         for (Path parent : groups("")) {
             Files.delete(parent);
         }

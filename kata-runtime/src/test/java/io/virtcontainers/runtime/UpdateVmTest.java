@@ -4,36 +4,13 @@ package io.virtcontainers.runtime;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Every option of {@code update}, seen in the files of the guest's cgroup, or refused by name. */
-@Tag("vm")
-@Timeout(300)
-class UpdateVmTest {
+class UpdateVmTest extends WithCli {
     private static final String LIMITS =
             "cd /sys/fs/cgroup; cat cpu.weight cpu.max memory.max memory.low memory.swap.max pids.max";
-
-    @TempDir
-    Path directory;
-
-    private Cli cli;
-
-    @BeforeEach
-    void open() throws IOException {
-        cli = new Cli(directory);
-    }
-
-    @AfterEach
-    void close() throws IOException, InterruptedException {
-        cli.close();
-    }
 
     private String limits() throws IOException, InterruptedException {
         return cli.run("exec", "c", "sh", "-c", LIMITS).succeeds().out().replace('\n', ' ');
