@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
+import static io.virtcontainers.VmFixture.allOutput;
 import static io.virtcontainers.VmFixture.output;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -51,12 +52,6 @@ class HotplugVmTest {
                 .build());
     }
 
-    private static String shell(Container container, String script) throws IOException {
-        GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", "{ " + script + "; } 2>&1"));
-        process.stdin().close();
-        return output(process).strip();
-    }
-
     /** As it sees the devices of the guest, with all rights. */
     private Container privileged(Sandbox sandbox) {
         Container container = sandbox.createContainer(ContainerConfig.builder("c")
@@ -91,9 +86,9 @@ class HotplugVmTest {
             sandbox.removeDevice("disk");
         }
         assertThat(addresses).hasSize(1);
-        assertThat(shell(container, "ls /sys/class/net")).isEqualTo("lo");
+        assertThat(allOutput(container, "ls /sys/class/net")).isEqualTo("lo");
         assertThat(sandbox.interfaces()).hasSize(1);
-        assertThat(shell(container, "ls /sys/block | grep -c vd")).isEqualTo("1"); // its root file system
+        assertThat(allOutput(container, "ls /sys/block | grep -c vd")).isEqualTo("1"); // its root file system
     }
 
     @Test
@@ -126,13 +121,13 @@ class HotplugVmTest {
             Container container = privileged(sandbox);
             assertThat(sandbox.addDevice(disk)).isEqualTo("02/02");
             assertThat(
-                            shell(
+                            allOutput(
                                     container,
                                     "i=0; until [ -b /dev/vdb ] || [ $i = 100 ]; do usleep 50000; i=$((i+1)); done;"
                                             + " head -n 1 /dev/vdb; echo of the guest | dd of=/dev/vdb conv=fsync,notrunc 2>/dev/null"))
                     .isEqualTo("of the daemon");
             sandbox.removeDevice("disk");
-            assertThat(shell(container, "ls /dev/vdb")).contains("No such file");
+            assertThat(allOutput(container, "ls /dev/vdb")).contains("No such file");
             assertThat(Files.readAllBytes(image)).asString(US_ASCII).startsWith("of the guest\n\n".substring(0, 13));
             assertThatThrownBy(() -> sandbox.addDevice(new Device.VhostUserBlock("no", directory.resolve("none"))))
                     .isInstanceOf(HypervisorException.class)
@@ -163,7 +158,8 @@ class HotplugVmTest {
                 assertThat(output(echo)).isEqualTo("answer\n");
             }
             sandbox.removeDevice("log.0");
-            assertThat(shell(container, "cat /sys/class/virtio-ports/*/name")).doesNotContain("log.0");
+            assertThat(allOutput(container, "cat /sys/class/virtio-ports/*/name"))
+                    .doesNotContain("log.0");
         }
         assertThat(fixture.state.resolve("port.sock")).exists(); // the caller's own
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
+import static io.virtcontainers.VmFixture.allOutput;
 import static io.virtcontainers.VmFixture.output;
 import static io.virtcontainers.VmFixture.processesWith;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -63,19 +64,7 @@ abstract class LiveFilesContract {
     }
 
     Container container(String id, Mount... mounts) {
-        Container container = sandbox.createContainer(ContainerConfig.builder(id)
-                .rootfs(RootFs.directory(fixture.rootfs))
-                .command("sleep", "100000")
-                .mounts(mounts)
-                .build());
-        container.start();
-        return container;
-    }
-
-    static String shell(Container container, String script) throws IOException {
-        GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", "{ " + script + "; } 2>&1"));
-        process.stdin().close();
-        return output(process).strip();
+        return fixture.sleeping(sandbox, id, mounts);
     }
 
     @Test
@@ -85,7 +74,7 @@ abstract class LiveFilesContract {
                 "c",
                 new Mount.Shared(data, GuestPath.of("/data"), false),
                 new Mount.Shared(file, GuestPath.of("/etc/hosts"), false));
-        assertThat(shell(
+        assertThat(allOutput(
                         container,
                         "cat /data/sub/file /etc/hosts; echo of the guest > /data/new; echo two >> /etc/hosts"))
                 .isEqualTo("of the host\n10.0.0.1 one");
@@ -93,11 +82,11 @@ abstract class LiveFilesContract {
         assertThat(file).hasContent("10.0.0.1 one\ntwo\n");
         assertThat(mounts()).as("on the host").isEmpty();
         Files.writeString(data.resolve("later"), "later\n");
-        assertThat(shell(container, "cat /data/later")).isEqualTo("later");
+        assertThat(allOutput(container, "cat /data/later")).isEqualTo("later");
         container.delete();
         assertThat(data.resolve("new")).exists();
         Container again = container("c", new Mount.Shared(data, GuestPath.of("/data"), false));
-        assertThat(shell(again, "cat /data/new")).isEqualTo("of the guest");
+        assertThat(allOutput(again, "cat /data/new")).isEqualTo("of the guest");
     }
 
     @Test
@@ -106,7 +95,7 @@ abstract class LiveFilesContract {
         Container container = container("c", new Mount.Shared(data, GuestPath.of("/data"), false));
         String script = "mv /data/sub /data/old && ln -s " + directory + " /data/sub && cat /data/sub/secret;"
                 + " echo x > /data/sub/made";
-        assertThat(shell(container, script)).contains("No such file or directory");
+        assertThat(allOutput(container, script)).contains("No such file or directory");
         assertThat(data.resolve("sub")).isSymbolicLink();
         assertThat(directory.resolve("made")).doesNotExist();
         container.delete(); // follows nothing either
@@ -133,7 +122,7 @@ abstract class LiveFilesContract {
     @Test
     void ownersAndModesAreThoseOfTheHost() throws IOException {
         Container container = container("c", new Mount.Shared(data, GuestPath.of("/data"), false));
-        assertThat(shell(
+        assertThat(allOutput(
                         container,
                         "cd /data; mkdir d; chown 12:34 d; chmod 751 d; ln -s d l; ln sub/file hard; mv sub/file sub/new;"
                                 + " stat -c %u:%g:%a:%h d sub/new"))
@@ -157,7 +146,7 @@ abstract class LiveFilesContract {
             sandbox = fixture.vc.sandbox("far");
             for (String id : List.of("one", "two")) {
                 Container container = container(id, new Mount.Shared(data, GuestPath.of("/data"), false));
-                assertThat(shell(container, "cat /data/sub/file")).isEqualTo("of the host");
+                assertThat(allOutput(container, "cat /data/sub/file")).isEqualTo("of the host");
                 container.delete();
             }
         } finally {
@@ -226,9 +215,9 @@ abstract class LiveFilesContract {
         GuestDisks.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small.toString());
         try {
             Container container = container("c", new Mount.Shared(small, GuestPath.of("/data"), false));
-            assertThat(shell(container, "dd if=/dev/zero of=/data/x bs=1M count=8"))
+            assertThat(allOutput(container, "dd if=/dev/zero of=/data/x bs=1M count=8"))
                     .contains("No space left on device");
-            assertThat(shell(container, ": > /data/x && echo fits > /data/y && cat /data/y"))
+            assertThat(allOutput(container, ": > /data/x && echo fits > /data/y && cat /data/y"))
                     .isEqualTo("fits");
             sandbox.close();
         } finally {
@@ -247,7 +236,7 @@ abstract class LiveFilesContract {
                     new Mount.Shared(data, GuestPath.of("/data"), false),
                     new Mount.Shared(data, GuestPath.of("/read-only"), true),
                     new Mount.Shared(data.resolve("sub/mounted"), GuestPath.of("/file"), true));
-            assertThat(shell(
+            assertThat(allOutput(
                             container,
                             "cat /read-only/sub/mounted /file; echo x > /read-only/sub/no; echo x > /file;"
                                     + " echo of the guest > /data/sub/new"))
@@ -272,11 +261,11 @@ abstract class LiveFilesContract {
             Container container = container("c", new Mount.Shared(data, GuestPath.of("/data"), false));
             GuestDisks.run("mount", "-t", "tmpfs", "tmpfs", later.toString());
             Files.writeString(later.resolve("file"), "came later\n");
-            assertThat(shell(container, "cat /data/later/file")).isEqualTo("came later");
+            assertThat(allOutput(container, "cat /data/later/file")).isEqualTo("came later");
             assertThat(mounts()).as("those of this test").hasSize(2);
             GuestDisks.run("umount", "--lazy", later.toString()); // the guest's caches keep it busy
             String untilItIsGone = "while ls /data/later | grep -q file; do sleep 0.1; done; echo gone";
-            assertThat(shell(container, untilItIsGone)).isEqualTo("gone"); // bounded by the test's timeout
+            assertThat(allOutput(container, untilItIsGone)).isEqualTo("gone"); // bounded by the test's timeout
             container.delete();
         } finally {
             GuestDisks.run("umount", "--lazy", "--recursive", data.toString());
@@ -288,11 +277,11 @@ abstract class LiveFilesContract {
         Path doomed = Files.createDirectory(directory.resolve("doomed"));
         Files.writeString(doomed.resolve("file"), "x\n");
         Container container = container("c", new Mount.Shared(doomed, GuestPath.of("/data"), false));
-        assertThat(shell(container, "cat /data/file")).isEqualTo("x");
+        assertThat(allOutput(container, "cat /data/file")).isEqualTo("x");
         Files.delete(doomed.resolve("file"));
         Files.delete(doomed);
-        assertThat(shell(container, "echo y > /data/new; echo alive")).contains("nonexistent directory", "alive");
+        assertThat(allOutput(container, "echo y > /data/new; echo alive")).contains("nonexistent directory", "alive");
         container.delete();
-        assertThat(shell(container("d"), "echo alive")).isEqualTo("alive");
+        assertThat(allOutput(container("d"), "echo alive")).isEqualTo("alive");
     }
 }

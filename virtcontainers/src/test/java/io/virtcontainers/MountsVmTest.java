@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
-import static io.virtcontainers.VmFixture.output;
+import static io.virtcontainers.VmFixture.allOutput;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -43,36 +43,24 @@ class MountsVmTest {
     }
 
     private Container container(String id, Mount... mounts) {
-        Container container = sandbox.createContainer(ContainerConfig.builder(id)
-                .rootfs(RootFs.directory(fixture.rootfs))
-                .command("sleep", "100000")
-                .mounts(mounts)
-                .build());
-        container.start();
-        return container;
-    }
-
-    private static String shell(Container container, String script) throws IOException {
-        GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", "{ " + script + "; } 2>&1"));
-        process.stdin().close();
-        return output(process).strip();
+        return fixture.sleeping(sandbox, id, mounts);
     }
 
     @Test
     void aDirectoryIsACopyWithALayerThatEndsWithTheContainer() throws IOException {
         Mount writable = new Mount.Bind(data, GuestPath.of("/work/data"), false);
         Container container = container("c", writable);
-        assertThat(shell(
+        assertThat(allOutput(
                         container,
                         "cat /work/data/sub/file; echo changed > /work/data/sub/file; cat /work/data/sub/file"))
                 .isEqualTo("of the host\nchanged");
         assertThat(data.resolve("sub/file")).hasContent("of the host\n");
         container.stop();
         container.start();
-        assertThat(shell(container, "cat /work/data/sub/file")).isEqualTo("of the host");
+        assertThat(allOutput(container, "cat /work/data/sub/file")).isEqualTo("of the host");
         container.delete();
         Container another = container("c", writable);
-        assertThat(shell(another, "cat /work/data/sub/file")).isEqualTo("of the host");
+        assertThat(allOutput(another, "cat /work/data/sub/file")).isEqualTo("of the host");
     }
 
     @Test
@@ -83,10 +71,10 @@ class MountsVmTest {
                 "c",
                 new Mount.Bind(data, GuestPath.of("/data"), true),
                 new Mount.Bind(file, GuestPath.of("/etc/hosts"), true));
-        assertThat(shell(container, "cat /etc/hosts; stat -c %a /etc/hosts; echo x >> /etc/hosts"))
+        assertThat(allOutput(container, "cat /etc/hosts; stat -c %a /etc/hosts; echo x >> /etc/hosts"))
                 .startsWith("10.0.0.1 one\n640\n")
                 .contains("Read-only file system");
-        assertThat(shell(container, "cat /data/sub/file; echo x > /data/sub/file"))
+        assertThat(allOutput(container, "cat /data/sub/file; echo x > /data/sub/file"))
                 .startsWith("of the host\n")
                 .contains("Read-only file system");
     }
@@ -94,7 +82,7 @@ class MountsVmTest {
     @Test
     void aTmpfsHasItsSize() throws IOException {
         Container container = container("c", new Mount.Tmpfs(GuestPath.of("/scratch"), MemorySize.mib(3)));
-        assertThat(shell(
+        assertThat(allOutput(
                         container,
                         "df -k /scratch | tail -n 1; head -c 4000000 /dev/zero > /scratch/x; wc -c < /scratch/x"))
                 .contains("3072")
@@ -106,8 +94,8 @@ class MountsVmTest {
         Mount both = new Mount.Bind(data, GuestPath.of("/data"), false);
         Container one = container("one", both);
         Container two = container("one-0", both);
-        assertThat(shell(one, "echo mine > /data/sub/file")).isEmpty();
-        assertThat(shell(two, "cat /data/sub/file")).isEqualTo("of the host");
+        assertThat(allOutput(one, "echo mine > /data/sub/file")).isEmpty();
+        assertThat(allOutput(two, "cat /data/sub/file")).isEqualTo("of the host");
     }
 
     @Test
@@ -117,7 +105,7 @@ class MountsVmTest {
                     "c" + i,
                     new Mount.Bind(data, GuestPath.of("/a"), false),
                     new Mount.Bind(data, GuestPath.of("/b"), true));
-            assertThat(shell(container, "cat /a/sub/file /b/sub/file")).isEqualTo("of the host\nof the host");
+            assertThat(allOutput(container, "cat /a/sub/file /b/sub/file")).isEqualTo("of the host\nof the host");
             container.delete();
         }
     }
@@ -142,13 +130,14 @@ class MountsVmTest {
         Container first = container("first", volume);
         Container second =
                 container("second", new Mount.Volume("scratch", GuestPath.of("/elsewhere"), MemorySize.mib(4)));
-        assertThat(shell(first, "echo shared > /data/file; stat -c %a /data")).isEqualTo("1777");
-        assertThat(shell(second, "cat /elsewhere/file; df -m /elsewhere | awk 'END {print $2}'"))
+        assertThat(allOutput(first, "echo shared > /data/file; stat -c %a /data"))
+                .isEqualTo("1777");
+        assertThat(allOutput(second, "cat /elsewhere/file; df -m /elsewhere | awk 'END {print $2}'"))
                 .isEqualTo("shared\n4");
         first.delete();
-        assertThat(shell(second, "cat /elsewhere/file")).isEqualTo("shared");
+        assertThat(allOutput(second, "cat /elsewhere/file")).isEqualTo("shared");
         second.delete();
-        assertThat(shell(container("third", volume), "ls -A /data")).isEmpty();
+        assertThat(allOutput(container("third", volume), "ls -A /data")).isEmpty();
         assertThatThrownBy(() -> new Mount.Volume("../x", GuestPath.of("/data"), MemorySize.mib(4)))
                 .isInstanceOf(InvalidConfigException.class);
     }

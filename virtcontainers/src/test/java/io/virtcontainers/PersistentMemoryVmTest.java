@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
-import static io.virtcontainers.VmFixture.output;
+import static io.virtcontainers.VmFixture.allOutput;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -95,19 +95,7 @@ class PersistentMemoryVmTest {
     }
 
     private Container container(String id, Mount... mounts) {
-        Container container = sandbox.createContainer(ContainerConfig.builder(id)
-                .rootfs(RootFs.directory(fixture.rootfs))
-                .command("sleep", "100000")
-                .mounts(mounts)
-                .build());
-        container.start();
-        return container;
-    }
-
-    private static String shell(Container container, String script) throws IOException {
-        GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", "{ " + script + "; } 2>&1"));
-        process.stdin().close();
-        return output(process).strip();
+        return fixture.sleeping(sandbox, id, mounts);
     }
 
     private static Mount volume(Path image, String destination, boolean readOnly) {
@@ -119,30 +107,30 @@ class PersistentMemoryVmTest {
         Path image = withPages("disk.img", 32);
         Path other = ext4("other.img", 16, 4096);
         Container first = container("first", volume(image, "/a", false), volume(other, "/b", false));
-        assertThat(shell(first, "grep -E ' /(a|b) ' /proc/self/mounts | cut -d' ' -f1-3 | sed 's/[0-9] / /'"))
+        assertThat(allOutput(first, "grep -E ' /(a|b) ' /proc/self/mounts | cut -d' ' -f1-3 | sed 's/[0-9] / /'"))
                 .isEqualTo("/dev/pmem /a ext4\n/dev/pmem /b ext4");
-        assertThat(shell(first, "grep ' /a ' /proc/self/mounts")).contains("dax=always");
-        assertThat(shell(first, "grep ' /b ' /proc/self/mounts"))
+        assertThat(allOutput(first, "grep ' /a ' /proc/self/mounts")).contains("dax=always");
+        assertThat(allOutput(first, "grep ' /b ' /proc/self/mounts"))
                 .as("without pages")
                 .doesNotContain("dax");
-        assertThat(shell(first, "echo one > /a/file; echo other > /b/file; df -k /a | tail -1 | wc -l"))
+        assertThat(allOutput(first, "echo one > /a/file; echo other > /b/file; df -k /a | tail -1 | wc -l"))
                 .isEqualTo("1");
         Container second = container("second", volume(image, "/elsewhere", false));
-        assertThat(shell(second, "cat /elsewhere/file; echo two >> /elsewhere/file"))
+        assertThat(allOutput(second, "cat /elsewhere/file; echo two >> /elsewhere/file"))
                 .isEqualTo("one");
-        assertThat(shell(first, "cat /a/file")).isEqualTo("one\ntwo");
+        assertThat(allOutput(first, "cat /a/file")).isEqualTo("one\ntwo");
         first.delete();
         second.delete();
         for (int round = 0; round < 3; round++) {
             Container again = container("again", volume(image, "/a", false));
-            assertThat(shell(again, "cat /a/file; ls /sys/block | grep -c pmem"))
+            assertThat(allOutput(again, "cat /a/file; ls /sys/block | grep -c pmem"))
                     .isEqualTo("one\ntwo\n2");
             again.delete();
         }
         sandbox.delete();
         sandbox = run("next");
         Container next = container("next", volume(other, "/b", true), volume(image, "/a", true));
-        assertThat(shell(next, "cat /b/file /a/file; echo x > /a/new"))
+        assertThat(allOutput(next, "cat /b/file /a/file; echo x > /a/new"))
                 .startsWith("other\none\ntwo\n")
                 .contains("Read-only file system");
     }
@@ -152,10 +140,10 @@ class PersistentMemoryVmTest {
         Path image = withPages("disk.img", 32);
         byte[] before = Files.readAllBytes(image);
         Container container = container("c", volume(image, "/a", true));
-        assertThat(shell(container, "grep ' /a ' /proc/self/mounts"))
+        assertThat(allOutput(container, "grep ' /a ' /proc/self/mounts"))
                 .contains(" ro,")
                 .contains("dax=always");
-        assertThat(shell(container, "cat /sys/block/pmem0/ro")).isEqualTo("1");
+        assertThat(allOutput(container, "cat /sys/block/pmem0/ro")).isEqualTo("1");
         assertThatThrownBy(() -> container("d", volume(image, "/a", false)))
                 .isInstanceOf(InvalidConfigException.class)
                 .hasMessageContaining("is in this sandbox as read-only already");
@@ -176,7 +164,7 @@ class PersistentMemoryVmTest {
                 .hasMessageContaining("nvdimm");
         assertThat(sandbox.containers()).isEmpty();
         Container container = container("c", volume(image, "/a", false));
-        assertThat(shell(container, "echo x > /a/x && cat /a/x")).isEqualTo("x");
+        assertThat(allOutput(container, "echo x > /a/x && cat /a/x")).isEqualTo("x");
     }
 
     @Test
@@ -194,7 +182,7 @@ class PersistentMemoryVmTest {
         assertThatThrownBy(() -> container("d", volume(second, "/a", false)))
                 .isInstanceOf(HypervisorException.class)
                 .hasMessageContaining("GuestMemoryConfig.persistent");
-        assertThat(shell(container, "echo alive")).isEqualTo("alive");
+        assertThat(allOutput(container, "echo alive")).isEqualTo("alive");
         try (Sandbox plain = fixture.sandbox("plain")) {
             assertThatThrownBy(() -> plain.createContainer(ContainerConfig.builder("c")
                             .rootfs(RootFs.directory(fixture.rootfs))

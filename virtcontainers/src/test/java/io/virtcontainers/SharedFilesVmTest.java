@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.virtcontainers;
 
+import static io.virtcontainers.VmFixture.allOutput;
 import static io.virtcontainers.VmFixture.output;
 import static io.virtcontainers.VmFixture.processesWith;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -79,7 +80,7 @@ class SharedFilesVmTest extends LiveFilesContract {
         }
         Files.write(data.resolve("large"), bytes);
         Container container = container("c", new Mount.Shared(data, GuestPath.of("/data"), false));
-        assertThat(shell(container, "cp /data/large /data/copy && cmp /data/large /data/copy && echo same"))
+        assertThat(allOutput(container, "cp /data/large /data/copy && cmp /data/large /data/copy && echo same"))
                 .isEqualTo("same");
         assertThat(Files.mismatch(data.resolve("large"), data.resolve("copy"))).isEqualTo(-1);
     }

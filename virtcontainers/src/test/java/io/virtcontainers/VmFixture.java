@@ -50,6 +50,22 @@ final class VmFixture implements AutoCloseable {
         return new String(process.stdout().readAllBytes(), UTF_8);
     }
 
+    /** A container that runs, and does nothing. */
+    Container sleeping(Sandbox sandbox, String id, Mount... mounts) {
+        Container container = sandbox.createContainer(ContainerConfig.builder(id)
+                .rootfs(RootFs.directory(rootfs))
+                .command("sleep", "100000")
+                .mounts(mounts)
+                .build());
+        container.start();
+        return container;
+    }
+
+    /** What a script in a container prints, its errors too, without the white space around it. */
+    static String allOutput(Container container, String script) throws IOException {
+        return shell(container, "{ " + script + "; } 2>&1");
+    }
+
     /** What a script in a container prints, without the white space around it. */
     static String shell(Container container, String script) throws IOException {
         GuestProcess process = container.exec(ProcessConfig.of("sh", "-c", script));
