@@ -197,7 +197,8 @@ public final class FilesBenchmark {
         Report report = new Report(
                 "files",
                 "A file of " + mib + " MiB in one container, with empty caches of the guest, against the same QEMU,"
-                        + " virtiofsd and kernel started by a bare script whose init is a busybox in a memory cgroup, as containers are (without one it read a sixth faster by virtio-fs, in one run), in turn; all with"
+                        + " virtiofsd and kernel started by a bare script whose init is a busybox in a memory cgroup, as"
+                        + " containers are (without one it read a sixth faster by virtio-fs, in one run), in turn; all with"
                         + " Debian's generic kernel, as the cloud kernel has no 9p.");
         for (String way : List.of("virtio-fs", "9p")) {
             against(report, "reading an EROFS copy, beside " + way, way, "erofs-read");

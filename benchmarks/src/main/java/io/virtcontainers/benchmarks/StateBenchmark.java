@@ -15,7 +15,8 @@ import java.util.stream.Stream;
 
 /**
  * {@code kata-runtime state} of a running container against {@code crun state} of one, in turn: wall time and processor time of
- * the command. Against runc where crun refuses the host, for cgroups of both versions at once. Needs root. Usage: {@code StateBenchmark ROOTFS [PAIRS]}.
+ * the command. Against runc where crun refuses the host, for cgroups of both versions at once. Needs root. Usage: {@code
+ * StateBenchmark ROOTFS [PAIRS]}.
  */
 public final class StateBenchmark {
     private static final int PAIRS = 20;

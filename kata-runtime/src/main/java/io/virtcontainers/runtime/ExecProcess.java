@@ -76,7 +76,7 @@ final class ExecProcess implements Relay.Subject, AutoCloseable {
             Optional<List<String>> told = Message.receive(connection);
             code = told.isPresent() ? Integer.parseInt(told.get().get(0)) : code;
         } catch (IOException supervisorEnded) {
-            Thread.onSpinWait(); // and how the process did is not known
+            // How the process did is not known.
         }
         exit.complete(new ExitStatus(code));
     }

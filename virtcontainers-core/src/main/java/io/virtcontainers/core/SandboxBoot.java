@@ -36,7 +36,10 @@ final class SandboxBoot {
         this.place = place;
     }
 
-    /** Boots it, or goes on where another was saved; the agent answers then. What it has acquired when it throws is in the record. */
+    /**
+     * Boots it, or goes on where another was saved; the agent answers then. What it has acquired when it throws is in the
+     * record.
+     */
     void boot(GuestImage booted, Optional<SavedSandbox> saved, Deadline deadline) {
         place.createVmDirectory();
         SandboxConfig config = life.record().config();

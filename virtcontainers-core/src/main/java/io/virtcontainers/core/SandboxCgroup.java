@@ -62,10 +62,8 @@ final class SandboxCgroup {
         life.locked("limit the cgroup", () -> {
             SandboxConfig old = life.record().config();
             HostCgroup before = old.cgroup()
-                    .orElseThrow(
-                            () -> new UnsupportedException(
-                                    "sandbox " + life.id()
-                                            + " has no cgroup on the host to limit: give it one at its creation, by SandboxConfig.cgroup"));
+                    .orElseThrow(() -> new UnsupportedException("sandbox " + life.id() + " has no cgroup on the host to"
+                            + " limit: give it one at its creation, by SandboxConfig.cgroup"));
             HostCgroup limited = new HostCgroup(before.path(), before.vcpusOnly(), limits);
             if (life.record().isUp()) {
                 HostCgroups.ofHost().limit(limited);

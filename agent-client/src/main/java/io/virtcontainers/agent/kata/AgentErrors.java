@@ -116,18 +116,9 @@ final class AgentErrors {
     static boolean isConnectionLoss(Throwable error) {
         return unwrap(error) instanceof StatusRuntimeException answer
                 && (answer.getStatus().getCode() == Status.Code.UNAVAILABLE
-                        || isClosedChannel(answer)
+                        // UNKNOWN if a write met the closed channel before its reader did (grpc-java issue 10120).
+                        || isCausedBy(answer, ClosedChannelException.class)
                         || isProtocolError(answer));
-    }
-
-    /** gRPC calls it UNKNOWN if a write met the closed channel before its reader did (grpc-java issue 10120). */
-    private static boolean isClosedChannel(Throwable error) {
-        for (Throwable cause = error; cause != null; cause = cause.getCause()) {
-            if (cause instanceof ClosedChannelException) {
-                return true;
-            }
-        }
-        return false;
     }
 
     /**
@@ -140,8 +131,12 @@ final class AgentErrors {
                 && String.valueOf(answer.getStatus().getDescription()).contains(GOAWAY)) {
             return true;
         }
+        return isCausedBy(error, Http2Exception.class) || isCausedBy(error, ProtocolException.class);
+    }
+
+    private static boolean isCausedBy(Throwable error, Class<? extends Throwable> type) {
         for (Throwable cause = error; cause != null; cause = cause.getCause()) {
-            if (cause instanceof Http2Exception || cause instanceof ProtocolException) {
+            if (type.isInstance(cause)) {
                 return true;
             }
         }
